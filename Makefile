@@ -1,0 +1,25 @@
+# The few things a newcomer types. Each target is a script, to be read there; ARGS goes to it.
+
+.DEFAULT_GOAL := help
+.PHONY: build test devnet devnet-clean bench check help
+
+build: ## all binaries, in out/bin
+	@scripts/build.sh
+
+test: ## set up what is missing, then run all tests
+	@scripts/test.sh $(ARGS)
+
+devnet: ## set up, build, then run a local network and store a file in it; Ctrl-C stops it
+	@scripts/devnet.sh $(ARGS)
+
+devnet-clean: build ## remove the local network
+	@out/bin/lotus-devnet clean
+
+bench: build ## measure this machine; docs/benchmarks.md has results
+	@out/bin/lotus-bench $(ARGS)
+
+check: ## formatting, lints and layers
+	@scripts/check.sh
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
