@@ -1,0 +1,25 @@
+//! What every long-running process of the suite stands on.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`supervisor`] | named tasks, a stop that reaches all of them, a reason why the process ended |
+//! | [`pool`] | named threads for work that blocks: VM, proofs, signatures |
+//! | [`repo`] | the repo folder: lock, keystore, API address and token, config file |
+//! | [`config`] | `config.toml`, environment and defaults resolved into typed sections |
+//! | [`logging`] | log output and levels, changeable while running |
+//! | [`metrics`] | the one registry that services register on |
+//! | [`limits`] | file descriptors |
+//! | [`atomic`] | files that are there as a whole or not at all |
+//!
+//! # Lotus parity
+//! Repo layout, environment variables and configuration keys are those of Lotus v1.20, so that an
+//! operator's scripts keep working.
+
+pub mod atomic;
+pub mod config;
+pub mod limits;
+pub mod logging;
+pub mod metrics;
+pub mod pool;
+pub mod repo;
+pub mod supervisor;
