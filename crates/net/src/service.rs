@@ -1,0 +1,458 @@
+//! The handle of the network service.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use libp2p::StreamProtocol;
+use lotus_ports::network::{
+    BlockMessages, ChainExchange, ChainSource, ExchangeError, FetchFrom, FetchedTipset, Gossip,
+    Inbox, Incoming, PeerHead, PeerHeads, PeerId, PublishError,
+};
+use lotus_types::{BlockMessage, SignedMessage, Tipset, TipsetKey};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    address::{ConnectError, Target},
+    behaviour::StartError,
+    config::NetConfig,
+    exchange::client::Client,
+    gossip::{self, Subscriber, Topic},
+    hello::Hello,
+    key::HostKey,
+    metrics::Metrics,
+    peers::PeerInfo,
+    streams::{
+        IncomingStreams, OpenError, RegisterError, RequestStream, StreamError, behaviour::Registry,
+    },
+};
+
+mod redial;
+mod task;
+
+/// Commands that may wait for the task.
+const INBOX: usize = 256;
+/// Slack beyond the limits inside the service, after which a caller stops waiting for it.
+const GRACE: Duration = Duration::from_secs(5);
+/// The protocol of ping, and what one ping carries.
+const PING_PROTOCOL: &str = "/ipfs/ping/1.0.0";
+const PING_SIZE: usize = 32;
+
+/// The service's task is gone: the node is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the network service has stopped")]
+pub struct Stopped;
+
+/// Why a ping failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// No stream to the peer.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The peer did not send the bytes back.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    /// The peer sent other bytes back.
+    #[error("the peer sent back other bytes than it got")]
+    WrongEcho,
+}
+
+/// What the handle asks of the task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Connect(Target, oneshot::Sender<Result<(), ConnectError>>),
+    Disconnect(libp2p::PeerId, oneshot::Sender<bool>),
+    Protect(Target),
+    Peers(oneshot::Sender<Vec<PeerInfo>>),
+    Peer(libp2p::PeerId, oneshot::Sender<Option<PeerInfo>>),
+    Addresses(libp2p::PeerId, oneshot::Sender<Vec<String>>),
+    Block(libp2p::PeerId, oneshot::Sender<bool>),
+    Unblock(libp2p::PeerId, oneshot::Sender<bool>),
+    Blocked(oneshot::Sender<Vec<PeerId>>),
+    Open(
+        libp2p::PeerId,
+        StreamProtocol,
+        oneshot::Sender<Result<RequestStream, OpenError>>,
+    ),
+    Publish(Topic, Vec<u8>, oneshot::Sender<Result<(), PublishError>>),
+    Subscribe(Subscriber),
+}
+
+struct Inner {
+    id: PeerId,
+    config: NetConfig,
+    commands: mpsc::Sender<Command>,
+    /// Subscriptions: sent without waiting, and few.
+    subscriptions: mpsc::UnboundedSender<Command>,
+    listening: watch::Receiver<Vec<String>>,
+    registry: Registry,
+    exchange: Client,
+    hello: Option<Hello>,
+}
+
+/// Cloneable front of a libp2p host; the host itself lives in one task.
+///
+/// It implements the ports [`ChainExchange`], [`Gossip`] and [`PeerHeads`]; what only the node's own
+/// API needs (`net peers`, `net connect`…) is on the type itself.
+#[derive(Clone)]
+pub struct NetService(Arc<Inner>);
+
+impl fmt::Debug for NetService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetService({})", self.0.id)
+    }
+}
+
+impl NetService {
+    /// Starts a host: listens, and returns the handle and the future that the supervisor runs until
+    /// `stop`. Must be called within a tokio runtime.
+    ///
+    /// With a `chain` the host says and answers hello and serves chain exchange; a storage provider's
+    /// host has none.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(
+        config: NetConfig,
+        key: &HostKey,
+        chain: Option<Arc<dyn ChainSource>>,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Result<(Self, impl Future<Output = ()> + Send + use<>), StartError> {
+        let registry = Registry::new(metrics.clone());
+        let (commands, inbox) = mpsc::channel(INBOX);
+        let (subscriptions, subscribing) = mpsc::unbounded_channel();
+        let (listening_tx, listening) = watch::channel(Vec::new());
+        let hello = chain
+            .clone()
+            .map(|chain| Hello::new(chain, config.hello_timeout, metrics.clone()));
+        let net = Self(Arc::new(Inner {
+            id: key.peer_id(),
+            config: config.clone(),
+            commands,
+            subscriptions,
+            listening,
+            registry: registry.clone(),
+            exchange: Client::new(config.exchange.clone(), metrics.clone()),
+            hello,
+        }));
+        let inputs = task::Inputs {
+            inbox,
+            subscribing,
+            listening: listening_tx,
+        };
+        let host = task::Host::new(&config, key, registry, net.clone(), metrics.clone())?;
+        let services = task::services(net.clone(), chain, metrics)
+            .map_err(|e| StartError::Setup(e.to_string()))?;
+        let work = async move {
+            tokio::join!(
+                host.run(inputs, stop.clone()),
+                stop.run_until_cancelled(services)
+            );
+        };
+        Ok((net, work))
+    }
+
+    /// This host's peer id.
+    pub fn id(&self) -> &PeerId {
+        &self.0.id
+    }
+
+    /// The settings it was started with.
+    pub fn config(&self) -> &NetConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn hello(&self) -> Option<&Hello> {
+        self.0.hello.as_ref()
+    }
+
+    /// The addresses it listens on, without its peer id.
+    pub fn listening(&self) -> Vec<String> {
+        self.0.listening.borrow().clone()
+    }
+
+    /// The same with `/p2p/ID`, ready to be given to others; waits up to `limit` for the first one.
+    ///
+    /// # Errors
+    /// When there is none by then.
+    pub async fn dial_addresses(&self, limit: Duration) -> Result<Vec<String>, Stopped> {
+        let mut listening = self.0.listening.clone();
+        let some = timeout(limit, listening.wait_for(|a| !a.is_empty())).await;
+        let addresses = some.map_err(|_| Stopped)?.map_err(|_| Stopped)?;
+        Ok(addresses
+            .iter()
+            .map(|a| format!("{a}/p2p/{}", self.0.id))
+            .collect())
+    }
+
+    async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.0
+            .commands
+            .send(make(reply))
+            .await
+            .map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Connects to a peer given as `/ip4/…/tcp/PORT/p2p/ID`, or by its bare id when an address of it
+    /// is known. Done at once when it is connected already.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says which address failed, and why.
+    pub async fn connect(&self, address: &str) -> Result<(), ConnectError> {
+        let target = Target::parse(address)?;
+        let limit = self.0.config.connections.dial_timeout + GRACE;
+        timeout(limit, self.ask(|reply| Command::Connect(target, reply)))
+            .await
+            .map_err(|_| ConnectError::TimedOut(limit))?
+            .map_err(|_| ConnectError::Stopped)?
+    }
+
+    /// Keeps a connection to a peer from now on: dials it again whenever it is lost.
+    ///
+    /// # Errors
+    /// When the text is not an address with a peer id, or the service has stopped.
+    pub async fn protect(&self, address: &str) -> Result<(), ConnectError> {
+        let target = Target::parse(address)?;
+        self.0
+            .commands
+            .send(Command::Protect(target))
+            .await
+            .map_err(|_| ConnectError::Stopped)
+    }
+
+    /// Ends all connections with a peer; false when there was none. A protected peer comes back.
+    ///
+    /// # Errors
+    /// When the text is not a peer id, or the service has stopped ([`OpenError`] for both).
+    pub async fn disconnect(&self, peer: &PeerId) -> Result<bool, OpenError> {
+        let peer = parse(peer)?;
+        self.ask(|reply| Command::Disconnect(peer, reply))
+            .await
+            .map_err(|_| OpenError::Stopped)
+    }
+
+    /// The connected peers, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
+        self.ask(Command::Peers).await
+    }
+
+    /// What is known of a connected peer.
+    ///
+    /// # Errors
+    /// When the text is not a peer id, or the service has stopped.
+    pub async fn peer(&self, peer: &PeerId) -> Result<Option<PeerInfo>, OpenError> {
+        let peer = parse(peer)?;
+        self.ask(|reply| Command::Peer(peer, reply))
+            .await
+            .map_err(|_| OpenError::Stopped)
+    }
+
+    /// Known addresses of a peer, connected or seen before; empty when none is known.
+    ///
+    /// # Errors
+    /// When the text is not a peer id, or the service has stopped.
+    pub async fn find_peer(&self, peer: &PeerId) -> Result<Vec<String>, OpenError> {
+        let peer = parse(peer)?;
+        self.ask(|reply| Command::Addresses(peer, reply))
+            .await
+            .map_err(|_| OpenError::Stopped)
+    }
+
+    /// Refuses a peer from now on and disconnects it; false when it was blocked already.
+    ///
+    /// # Errors
+    /// When the text is not a peer id, or the service has stopped.
+    pub async fn block(&self, peer: &PeerId) -> Result<bool, OpenError> {
+        let peer = parse(peer)?;
+        self.ask(|reply| Command::Block(peer, reply))
+            .await
+            .map_err(|_| OpenError::Stopped)
+    }
+
+    /// Accepts a blocked peer again; false when it was not blocked.
+    ///
+    /// # Errors
+    /// When the text is not a peer id, or the service has stopped.
+    pub async fn unblock(&self, peer: &PeerId) -> Result<bool, OpenError> {
+        let peer = parse(peer)?;
+        self.ask(|reply| Command::Unblock(peer, reply))
+            .await
+            .map_err(|_| OpenError::Stopped)
+    }
+
+    /// Blocked peers, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn blocked(&self) -> Result<Vec<PeerId>, Stopped> {
+        self.ask(Command::Blocked).await
+    }
+
+    /// Opens a stream to a connected peer.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(&self, peer: &PeerId, protocol: &str) -> Result<RequestStream, OpenError> {
+        let peer = parse(peer)?;
+        let id = StreamProtocol::try_from_owned(protocol.to_owned())
+            .map_err(|_| OpenError::InvalidProtocol(protocol.to_owned()))?;
+        let limit = self.0.config.connections.dial_timeout + GRACE;
+        timeout(limit, self.ask(|reply| Command::Open(peer, id, reply)))
+            .await
+            .map_err(|_| OpenError::TimedOut)?
+            // The reply is dropped when the connection ends first.
+            .unwrap_or_else(|_| match self.0.commands.is_closed() {
+                true => Err(OpenError::Stopped),
+                false => Err(OpenError::Failed("the connection was closed".to_owned())),
+            })
+    }
+
+    /// Begins to accept streams of a protocol. Peers connected already are told.
+    ///
+    /// # Errors
+    /// When it is no protocol id or has a handler already.
+    pub fn register(&self, protocol: &str) -> Result<IncomingStreams, RegisterError> {
+        self.0.registry.register(protocol)
+    }
+
+    /// Measures a round trip to a connected peer.
+    ///
+    /// # Errors
+    /// [`PingError`].
+    pub async fn ping(&self, peer: &PeerId, limit: Duration) -> Result<Duration, PingError> {
+        use futures::AsyncReadExt as _;
+        let what = "the ping";
+        let round_trip = async {
+            let mut stream = self.open(peer, PING_PROTOCOL).await?;
+            let sent = tokio::task::spawn_blocking(random_bytes);
+            let sent = sent
+                .await
+                .map_err(|e| StreamError::Io(std::io::Error::other(e)))?;
+            // The first exchange may wait for the negotiation of the protocol, the second does not.
+            let mut took = Duration::ZERO;
+            for _ in 0..2 {
+                let started = Instant::now();
+                stream.write(&sent, limit).await?;
+                let mut echo = [0; PING_SIZE];
+                stream
+                    .read_exact(&mut echo)
+                    .await
+                    .map_err(StreamError::Io)?;
+                took = started.elapsed();
+                if echo != sent {
+                    return Err(PingError::WrongEcho);
+                }
+            }
+            drop(stream.finish(limit).await);
+            Ok(took)
+        };
+        timeout(limit, round_trip)
+            .await
+            .unwrap_or(Err(StreamError::TimedOut { what, limit }.into()))
+    }
+
+    async fn publish(&self, topic: Topic, data: Vec<u8>) -> Result<(), PublishError> {
+        self.ask(|reply| Command::Publish(topic, data, reply))
+            .await
+            .map_err(|_| PublishError::Stopped)?
+    }
+
+    fn subscribe(&self, subscriber: Subscriber) {
+        // When the task is gone the sender is dropped here, and the inbox ends.
+        drop(self.0.subscriptions.send(Command::Subscribe(subscriber)));
+    }
+}
+
+/// Bytes that an earlier answer cannot contain: a fresh key's public half.
+fn random_bytes() -> [u8; PING_SIZE] {
+    let public = libp2p::identity::ed25519::Keypair::generate().public();
+    public.to_bytes()
+}
+
+fn parse(peer: &PeerId) -> Result<libp2p::PeerId, OpenError> {
+    peer.as_str()
+        .parse()
+        .map_err(|_| OpenError::InvalidPeer(peer.clone()))
+}
+
+#[async_trait]
+impl ChainExchange for NetService {
+    async fn fetch(
+        &self,
+        from: FetchFrom,
+        head: &TipsetKey,
+        length: u64,
+        with_messages: bool,
+    ) -> Result<Vec<FetchedTipset>, ExchangeError> {
+        self.0
+            .exchange
+            .fetch(self, from, head, length, with_messages)
+            .await
+    }
+
+    async fn fetch_messages(
+        &self,
+        from: FetchFrom,
+        tipsets: &[Tipset],
+    ) -> Result<Vec<Vec<BlockMessages>>, ExchangeError> {
+        self.0.exchange.fetch_messages(self, from, tipsets).await
+    }
+}
+
+#[async_trait]
+impl Gossip for NetService {
+    async fn publish_block(&self, block: &BlockMessage) -> Result<(), PublishError> {
+        self.publish(Topic::Blocks, gossip::encode(block)?).await
+    }
+
+    async fn publish_message(&self, message: &SignedMessage) -> Result<(), PublishError> {
+        self.publish(Topic::Messages, gossip::encode(message)?)
+            .await
+    }
+
+    fn blocks(&self) -> Box<dyn Inbox<Incoming<BlockMessage>>> {
+        let (sender, receiver) = mpsc::channel(self.0.config.gossip.block_inbox);
+        self.subscribe(Subscriber::Blocks(sender));
+        Box::new(Queue(receiver))
+    }
+
+    fn messages(&self) -> Box<dyn Inbox<Incoming<SignedMessage>>> {
+        let (sender, receiver) = mpsc::channel(self.0.config.gossip.message_inbox);
+        self.subscribe(Subscriber::Messages(sender));
+        Box::new(Queue(receiver))
+    }
+}
+
+impl PeerHeads for NetService {
+    fn heads(&self) -> Box<dyn Inbox<PeerHead>> {
+        // Without a chain there is no hello, and the inbox ends at once.
+        let receiver = self
+            .hello()
+            .map_or_else(|| mpsc::channel(1).1, Hello::subscribe);
+        Box::new(Queue(receiver))
+    }
+}
+
+struct Queue<T>(mpsc::Receiver<T>);
+
+#[async_trait]
+impl<T: Send> Inbox<T> for Queue<T> {
+    async fn next(&mut self) -> Option<T> {
+        self.0.recv().await
+    }
+}
