@@ -1,0 +1,4 @@
+//! The beacon against the recorded chains and over real sockets.
+
+mod http;
+mod recorded;
