@@ -1,0 +1,4 @@
+//! The chain store over chains that a Go Lotus recorded.
+
+mod recording;
+mod served;
