@@ -1,0 +1,536 @@
+use std::{
+    io::{Read, Write},
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use lotus_ports::{
+    clock::SystemClock,
+    proofs::{AggregateSealVerifyInfo, ProofError, Randomness, Replica, SectorPaths, UnsealRange},
+};
+use lotus_rpc_api::miner::StorageIndexApi;
+use lotus_types::{
+    ActorId, Bytes, Cid, ExtendedSectorInfo, PieceInfo, PoStProof, RegisteredPoStProof,
+    RegisteredSealProof, SectorId, SectorNumber,
+    block::blake2b256,
+    sector::{SectorCids, UnpaddedPieceSize, sealed_cid, unsealed_cid},
+};
+
+use super::*;
+use crate::{
+    PieceData, PoStProver, Sealer,
+    layout::{LocalStorageMeta, META_FILE, write_json},
+    resources::table,
+    transfer::Client,
+    worker::{LocalWorker, WorkerDeps},
+};
+
+const SECTOR: SectorRef = SectorRef {
+    id: SectorId {
+        miner: 1000,
+        number: 2,
+    },
+    proof_type: RegisteredSealProof::STACKED_DRG_2KIB_V1_1,
+};
+
+/// A prover whose replica is the data with every bit flipped, in place, as real encoding is.
+#[derive(Debug, Default)]
+struct FakeProver {
+    calls: parking_lot::Mutex<Vec<&'static str>>,
+    /// How many encodings stop half-way.
+    interrupt: AtomicU32,
+}
+
+fn failed(call: &'static str) -> ProofError {
+    ProofError::Failed {
+        call,
+        reason: "interrupted".to_owned(),
+    }
+}
+
+impl FakeProver {
+    fn note(&self, call: &'static str) {
+        self.calls.lock().push(call);
+    }
+
+    fn count(&self, call: &str) -> usize {
+        self.calls.lock().iter().filter(|c| **c == call).count()
+    }
+}
+
+impl Prover for FakeProver {
+    fn add_piece(
+        &self,
+        _: RegisteredSealProof,
+        size: UnpaddedPieceSize,
+        data: &mut dyn Read,
+        staged: &mut dyn Write,
+    ) -> Result<PieceInfo, ProofError> {
+        self.note("add_piece");
+        let mut bytes = Vec::new();
+        data.read_to_end(&mut bytes).unwrap();
+        assert_eq!(u64::try_from(bytes.len()).unwrap(), size.0);
+        let piece_cid = unsealed_cid(&blake2b256(&bytes));
+        bytes.resize(usize::try_from(size.padded().0).unwrap(), 0);
+        staged.write_all(&bytes).unwrap();
+        Ok(PieceInfo {
+            size: size.padded(),
+            piece_cid,
+        })
+    }
+
+    fn data_commitment(&self, _: RegisteredSealProof, _: &[PieceInfo]) -> Result<Cid, ProofError> {
+        Ok(unsealed_cid(&[1; 32]))
+    }
+
+    fn seal_pre_commit1(
+        &self,
+        _: &SectorRef,
+        ticket: &Randomness,
+        _: &[PieceInfo],
+        paths: &SectorPaths,
+    ) -> Result<Vec<u8>, ProofError> {
+        self.note("pc1");
+        assert!(
+            std::fs::read_dir(&paths.cache).unwrap().next().is_none(),
+            "starts from nothing"
+        );
+        std::fs::copy(&paths.unsealed, &paths.sealed).unwrap();
+        std::fs::write(paths.cache.join("layer-1"), ticket).unwrap();
+        Ok(ticket.to_vec())
+    }
+
+    fn seal_pre_commit2(
+        &self,
+        _: &SectorRef,
+        _: &[u8],
+        paths: &SectorPaths,
+    ) -> Result<SectorCids, ProofError> {
+        self.note("pc2");
+        let mut replica = std::fs::read(&paths.sealed).unwrap();
+        let half = replica.len() / 2;
+        replica[..half].iter_mut().for_each(|b| *b = !*b);
+        std::fs::write(&paths.sealed, &replica).unwrap();
+        if self.interrupt.load(Ordering::SeqCst) > 0 {
+            self.interrupt.fetch_sub(1, Ordering::SeqCst);
+            return Err(failed("pc2"));
+        }
+        replica[half..].iter_mut().for_each(|b| *b = !*b);
+        std::fs::write(&paths.sealed, &replica).unwrap();
+        for file in ["p_aux", "t_aux"] {
+            std::fs::write(paths.cache.join(file), "aux").unwrap();
+        }
+        let unsealed = unsealed_cid(&[1; 32]);
+        Ok(SectorCids {
+            unsealed,
+            sealed: sealed_cid(&blake2b256(&replica)),
+        })
+    }
+
+    fn seal_commit1(
+        &self,
+        _: &SectorRef,
+        _: &Randomness,
+        seed: &Randomness,
+        _: &[PieceInfo],
+        _: &SectorCids,
+        paths: &SectorPaths,
+    ) -> Result<Vec<u8>, ProofError> {
+        self.note("c1");
+        assert!(paths.cache.join("layer-1").exists());
+        Ok(seed.to_vec())
+    }
+
+    fn seal_commit2(&self, _: &SectorRef, phase1: &[u8]) -> Result<Vec<u8>, ProofError> {
+        self.note("c2");
+        Ok(blake2b256(phase1).to_vec())
+    }
+
+    fn aggregate_seal_proofs(
+        &self,
+        _: &AggregateSealVerifyInfo,
+        proofs: &[Vec<u8>],
+    ) -> Result<Vec<u8>, ProofError> {
+        Ok(proofs.concat())
+    }
+
+    fn unseal_range(
+        &self,
+        _: &SectorRef,
+        paths: &SectorPaths,
+        _: &Cid,
+        _: &Randomness,
+        range: UnsealRange,
+        out: &mut dyn Write,
+    ) -> Result<(), ProofError> {
+        let replica = std::fs::read(&paths.sealed).unwrap();
+        let end = usize::try_from(range.offset + range.size.0).unwrap();
+        let part: Vec<u8> = replica[usize::try_from(range.offset).unwrap()..end]
+            .iter()
+            .map(|b| !b)
+            .collect();
+        out.write_all(&part).unwrap();
+        Ok(())
+    }
+
+    fn clear_cache(&self, _: &SectorRef, cache: &Path) -> Result<(), ProofError> {
+        self.note("clear");
+        drop(std::fs::remove_file(cache.join("layer-1")));
+        Ok(())
+    }
+
+    fn post_challenges(
+        &self,
+        _: RegisteredPoStProof,
+        _: ActorId,
+        _: &Randomness,
+        sectors: &[SectorNumber],
+    ) -> Result<std::collections::BTreeMap<SectorNumber, Vec<u64>>, ProofError> {
+        Ok(sectors.iter().map(|n| (*n, vec![1])).collect())
+    }
+
+    fn vanilla_post(
+        &self,
+        _: RegisteredPoStProof,
+        replica: &Replica,
+        _: &[u64],
+    ) -> Result<Vec<u8>, ProofError> {
+        let bytes = std::fs::read(&replica.sealed).unwrap();
+        let right = sealed_cid(&blake2b256(&bytes)) == replica.info.sealed_cid;
+        if right {
+            Ok(vec![1])
+        } else {
+            Err(failed("vanilla"))
+        }
+    }
+
+    fn winning_post_from_vanilla(
+        &self,
+        post_proof: RegisteredPoStProof,
+        _: ActorId,
+        _: &Randomness,
+        vanilla: &[Vec<u8>],
+    ) -> Result<Vec<PoStProof>, ProofError> {
+        Ok(vec![PoStProof {
+            post_proof,
+            proof_bytes: vanilla.concat().into(),
+        }])
+    }
+
+    fn window_post_from_vanilla(
+        &self,
+        post_proof: RegisteredPoStProof,
+        _: ActorId,
+        _: &Randomness,
+        vanilla: &[Vec<u8>],
+    ) -> Result<Vec<PoStProof>, ProofError> {
+        Ok(vec![PoStProof {
+            post_proof,
+            proof_bytes: vanilla.concat().into(),
+        }])
+    }
+}
+
+struct Setup {
+    dir: tempfile::TempDir,
+    prover: Arc<FakeProver>,
+}
+
+struct Process {
+    manager: Manager,
+    worker: Arc<LocalWorker>,
+}
+
+impl Setup {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, seal, store) in [("scratch", true, false), ("archive", false, true)] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+            let meta = LocalStorageMeta::new(10, seal, store);
+            write_json(&dir.path().join(name).join(META_FILE), &meta).unwrap();
+        }
+        Self {
+            dir,
+            prover: Arc::default(),
+        }
+    }
+
+    /// Starts the miner's process: manager and built-in worker, on records and files that last.
+    async fn start(&self) -> Process {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(|d| Box::pin(tokio::time::sleep(d))));
+        let index = Arc::new(Index::new(Arc::clone(&clock)));
+        let client = Client::new(String::new()).unwrap();
+        let url = "http://127.0.0.1:1/remote".to_owned();
+        let store = Arc::new(Store::new(
+            Arc::clone(&index) as Arc<dyn StorageIndexApi>,
+            url,
+            client,
+        ));
+        for name in ["scratch", "archive"] {
+            store.open_path(&self.dir.path().join(name)).await.unwrap();
+        }
+        let prover = Arc::clone(&self.prover) as Arc<dyn Prover>;
+        let manager = Manager::new(ManagerDeps {
+            index,
+            store: Arc::clone(&store),
+            prover: Arc::clone(&prover),
+            work: CallStore::open(&self.dir.path().join("work.db")).unwrap(),
+            clock: Arc::clone(&clock),
+            assigner: Assigner::Utilization,
+        });
+        let worker = LocalWorker::start(WorkerDeps {
+            store,
+            prover,
+            returns: Arc::new(manager.clone()),
+            calls: CallStore::open(&self.dir.path().join("calls.db")).unwrap(),
+            clock,
+            tasks: TaskType::ALL.iter().cloned().collect(),
+            resources: table(|_| None).unwrap(),
+            hostname: "here".to_owned(),
+            ignore_resources: false,
+        });
+        let worker = Arc::new(worker.unwrap());
+        manager.connect_local(Arc::clone(&worker)).await.unwrap();
+        Process { manager, worker }
+    }
+
+    fn file(&self, path: &str, kind: SectorFileType) -> std::path::PathBuf {
+        crate::layout::sector_path(&self.dir.path().join(path), kind, SECTOR.id)
+    }
+}
+
+async fn to_phase2(m: &Manager) -> (Vec<PieceInfo>, Bytes) {
+    let size = UnpaddedPieceSize(1016);
+    let data = PieceData::Reader(Box::new(std::io::Cursor::new(vec![7; 500])));
+    let first = m.add_piece(SECTOR, vec![], size, data).await.unwrap();
+    let second = m
+        .add_piece(SECTOR, vec![size], size, PieceData::Zeros)
+        .await
+        .unwrap();
+    let pieces = vec![first, second];
+    let out = m
+        .seal_pre_commit1(SECTOR, [3; 32], pieces.clone())
+        .await
+        .unwrap();
+    (pieces, out)
+}
+
+fn info(cids: &SectorCids) -> ExtendedSectorInfo {
+    ExtendedSectorInfo {
+        seal_proof: SECTOR.proof_type,
+        sector_number: 2,
+        sector_key: None,
+        sealed_cid: cids.sealed,
+    }
+}
+
+#[tokio::test]
+async fn a_sector_is_sealed_and_ends_up_complete_in_long_term_storage() {
+    let s = Setup::new();
+    let p = s.start().await;
+    let (pieces, phase1) = to_phase2(&p.manager).await;
+    let cids = p.manager.seal_pre_commit2(SECTOR, phase1).await.unwrap();
+    let out = p
+        .manager
+        .seal_commit1(SECTOR, [3; 32], [4; 32], pieces, cids.clone())
+        .await
+        .unwrap();
+    p.manager.seal_commit2(SECTOR, out).await.unwrap();
+    p.manager.finalize_sector(SECTOR, false).await.unwrap();
+    for kind in [SectorFileType::SEALED, SectorFileType::CACHE] {
+        assert!(
+            s.file("archive", kind).exists() && !s.file("scratch", kind).exists(),
+            "{kind}"
+        );
+    }
+    assert!(!s.file("scratch", SectorFileType::UNSEALED).exists());
+    assert!(
+        !s.file("archive", SectorFileType::CACHE)
+            .join("layer-1")
+            .exists()
+    );
+    let post = RegisteredPoStProof::STACKED_DRG_WINDOW_2KIB_V1;
+    let bad = p
+        .manager
+        .check_provable(post, 1000, vec![info(&cids)])
+        .await
+        .unwrap();
+    assert_eq!(bad.len(), 0, "{bad:?}");
+    let proof = p
+        .manager
+        .window_post(post, 1000, vec![info(&cids)], [5; 32])
+        .await
+        .unwrap();
+    assert_eq!((proof.proofs.len(), proof.skipped.len()), (1, 0));
+    let range = UnsealRange {
+        offset: 0,
+        size: UnpaddedPieceSize(1016),
+    };
+    // Only the archive has the files: the worker brings them back to where it seals.
+    let data = p
+        .manager
+        .read_unsealed(SECTOR, range, [3; 32], cids.unsealed)
+        .await
+        .unwrap();
+    assert_eq!(
+        (&data[..500], &data[500..600]),
+        (&[7; 500][..], &[0; 100][..])
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_or_missing_replica_is_named_and_skipped() {
+    let s = Setup::new();
+    let p = s.start().await;
+    let (_, phase1) = to_phase2(&p.manager).await;
+    let cids = p.manager.seal_pre_commit2(SECTOR, phase1).await.unwrap();
+    let sealed = s.file("scratch", SectorFileType::SEALED);
+    let mut bytes = std::fs::read(&sealed).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&sealed, &bytes).unwrap();
+    let post = RegisteredPoStProof::STACKED_DRG_WINDOW_2KIB_V1;
+    let missing = ExtendedSectorInfo {
+        sector_number: 9,
+        ..info(&cids)
+    };
+    let both = vec![info(&cids), missing.clone()];
+    let bad = p.manager.check_provable(post, 1000, both).await.unwrap();
+    assert_eq!(bad.keys().copied().collect::<Vec<_>>(), [2, 9]);
+    let skipped = p
+        .manager
+        .window_post(post, 1000, vec![missing], [5; 32])
+        .await
+        .unwrap();
+    assert_eq!(skipped.skipped, [9]);
+    std::fs::write(&sealed, &bytes[..100]).unwrap();
+    let bad = p
+        .manager
+        .check_provable(post, 1000, vec![info(&cids)])
+        .await
+        .unwrap();
+    assert!(bad[&2].contains("100 bytes"), "{bad:?}");
+}
+
+#[tokio::test]
+async fn an_encoding_that_stopped_half_way_is_done_again_with_the_same_result() {
+    let s = Setup::new();
+    let p = s.start().await;
+    let (_, phase1) = to_phase2(&p.manager).await;
+    s.prover.interrupt.store(2, Ordering::SeqCst);
+    for _ in 0..2 {
+        let error = p
+            .manager
+            .seal_pre_commit2(SECTOR, phase1.clone())
+            .await
+            .unwrap_err();
+        assert!(error.is_temporary(), "{error}");
+    }
+    let cids = p.manager.seal_pre_commit2(SECTOR, phase1).await.unwrap();
+    let mut data = vec![7; 500];
+    data.resize(2048, 0);
+    data.iter_mut().for_each(|b| *b = !*b);
+    assert_eq!(cids.sealed, sealed_cid(&blake2b256(&data)));
+}
+
+mod the_same_work {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_done_once_also_across_a_restart() {
+        let s = Setup::new();
+        let p = s.start().await;
+        let (pieces, first) = to_phase2(&p.manager).await;
+        drop(p);
+        let p = s.start().await;
+        let again = p
+            .manager
+            .seal_pre_commit1(SECTOR, [3; 32], pieces)
+            .await
+            .unwrap();
+        assert_eq!(again, first);
+        assert_eq!(s.prover.count("pc1"), 1);
+    }
+
+    #[tokio::test]
+    async fn is_done_again_when_the_process_died_with_it() {
+        let s = Setup::new();
+        let p = s.start().await;
+        let (_, phase1) = to_phase2(&p.manager).await;
+        // The call is on both records and no result ever comes: what a crash leaves.
+        p.worker.quiet().await;
+        let call = CallId {
+            sector: SECTOR.id,
+            id: Uuid::new_v4(),
+        };
+        p.worker
+            .deps_for_tests()
+            .calls
+            .begin(&call.to_string(), &call, Kind::PreCommit2)
+            .unwrap();
+        let key = sealing::key_for_tests(Kind::PreCommit2, SECTOR.id, &phase1);
+        p.manager
+            .0
+            .deps
+            .work
+            .begin(&key, &call, Kind::PreCommit2)
+            .unwrap();
+        drop(p);
+        let p = s.start().await;
+        let done = p.manager.seal_pre_commit2(SECTOR, phase1);
+        tokio::time::timeout(Duration::from_secs(10), done)
+            .await
+            .expect("in time")
+            .unwrap();
+        assert_eq!(s.prover.count("pc2"), 1);
+    }
+
+    #[tokio::test]
+    async fn is_done_anew_after_a_failure() {
+        let s = Setup::new();
+        let p = s.start().await;
+        let (pieces, phase1) = to_phase2(&p.manager).await;
+        s.prover.interrupt.store(1, Ordering::SeqCst);
+        p.manager
+            .seal_pre_commit2(SECTOR, phase1)
+            .await
+            .unwrap_err();
+        p.manager
+            .seal_pre_commit1(SECTOR, [3; 32], pieces)
+            .await
+            .unwrap();
+        assert_eq!(s.prover.count("pc1"), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_does_waits_and_says_why() {
+    let s = Setup::new();
+    let p = s.start().await;
+    lotus_rpc_api::worker::WorkerApi::task_disable(&*p.worker, TaskType::COMMIT2)
+        .await
+        .unwrap();
+    p.manager.refresh().await;
+    let manager = p.manager.clone();
+    let waiting = tokio::spawn(async move { manager.seal_commit2(SECTOR, vec![1].into()).await });
+    while p.manager.waiting().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(p.manager.waiting()[0].1, Some(Reason::NobodyDoes));
+    lotus_rpc_api::worker::WorkerApi::task_enable(&*p.worker, TaskType::COMMIT2)
+        .await
+        .unwrap();
+    p.manager.refresh().await;
+    waiting.await.unwrap().unwrap();
+    assert_eq!(p.manager.worker_stats().values().next().unwrap().cpu_use, 0);
+}
+
+#[tokio::test]
+async fn a_removed_sector_leaves_nothing() {
+    let s = Setup::new();
+    let p = s.start().await;
+    to_phase2(&p.manager).await;
+    p.manager.remove(SECTOR.id).await.unwrap();
+    for kind in SectorFileType::KINDS {
+        assert!(!s.file("scratch", kind).exists(), "{kind}");
+    }
+}
