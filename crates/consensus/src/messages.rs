@@ -39,7 +39,7 @@ pub fn message_syntax(message: &Message, chain_length: usize) -> Result<(), Stri
     });
     let zero = TokenAmount::zero();
     let min_gas = inclusion_gas(chain_length);
-    let rules: [(bool, &str); 11] = [
+    let rules: [(bool, &str); 10] = [
         (message.version == 0, "'Version' unsupported"),
         (!message.to.is_undefined(), "'To' address cannot be empty"),
         (message.to != ZERO_KEY, "invalid 'To' address"),
@@ -68,10 +68,15 @@ pub fn message_syntax(message: &Message, chain_length: usize) -> Result<(), Stri
             message.gas_premium <= message.gas_fee_cap,
             "'GasFeeCap' less than 'GasPremium'",
         ),
-        (message.gas_limit > 0, "'GasLimit' field must be positive"),
     ];
     if let Some((_, reason)) = rules.iter().find(|(holds, _)| !holds) {
         return Err((*reason).to_owned());
+    }
+    if message.gas_limit <= 0 {
+        return Err(format!(
+            "'GasLimit' field {} must be positive",
+            message.gas_limit
+        ));
     }
     if message.gas_limit > BLOCK_GAS_LIMIT {
         return Err(format!(
