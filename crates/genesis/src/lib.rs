@@ -75,6 +75,15 @@ impl Drawn {
         })
     }
 
+    /// Where neither this nor the template names a time, genesis is `now` (Unix seconds).
+    #[must_use]
+    pub fn or_now(mut self, template: &Template, now: u64) -> Self {
+        if self.timestamp.is_none() && template.timestamp == 0 {
+            self.timestamp = Some(now);
+        }
+        self
+    }
+
     /// Takes the values from another genesis, so that the same template gives the same CID.
     ///
     /// # Errors
@@ -155,4 +164,27 @@ pub fn make_genesis(
         drawn.timestamp.unwrap_or(template.timestamp),
         drawn.ticket.clone(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(timestamp: Option<u64>) -> Drawn {
+        Drawn {
+            timestamp,
+            ticket: Bytes::new(),
+            verifier: Address::new_id(81),
+        }
+    }
+
+    #[test]
+    fn genesis_is_now_unless_a_time_is_named() {
+        let unset = Template::new("localnet-1".to_owned());
+        let mut set = unset.clone();
+        set.timestamp = 5;
+        assert_eq!(drawn(None).or_now(&unset, 7).timestamp, Some(7));
+        assert_eq!(drawn(Some(3)).or_now(&unset, 7).timestamp, Some(3));
+        assert_eq!(drawn(None).or_now(&set, 7).timestamp, None);
+    }
 }
