@@ -1,0 +1,157 @@
+//! The FullNode API over the services of this process.
+//!
+//! # Invariants
+//! - What reads the store, executes or signs runs on a blocking thread; an async method only waits.
+//! - "Not there" and "the input is wrong" are told to the caller in Lotus' words where clients test
+//!   for them; what went wrong inside is told with its causes.
+//!
+//! # Lotus parity
+//! `node/impl/full`. As there, methods about actors look at the state *before* the tipset's own
+//! messages (its `ParentStateRoot`).
+
+mod base58;
+mod chain;
+mod common;
+mod deals;
+mod market_actor;
+mod messages;
+mod miner_actor;
+mod mining;
+mod mpool;
+mod net;
+mod state;
+mod sync;
+mod trace;
+mod wallet;
+
+use std::{error::Error, fmt, sync::Arc, time::SystemTime};
+
+use lotus_actors::StateTree;
+use lotus_blockstore::SharedBlockstore;
+use lotus_chain::ChainStore;
+use lotus_mpool::Mpool;
+use lotus_net::NetService;
+use lotus_networks::Network;
+use lotus_ports::{beacon::BeaconSchedule, clock::Clock, proofs::Verifier};
+use lotus_rpc::JwtSecret;
+use lotus_rpc_api::{RpcError, code};
+use lotus_runtime::{logging::LogHandle, supervisor::Tasks};
+use lotus_state::StateManager;
+use lotus_sync::ChainSync;
+use lotus_types::{Address, BlockHeader, Cid, Tipset, TipsetKey};
+use lotus_wallet::Wallet;
+use uuid::Uuid;
+
+/// What the API's methods call.
+pub(crate) struct Services {
+    pub(crate) genesis: Arc<BlockHeader>,
+    pub(crate) chain: ChainStore,
+    pub(crate) states: StateManager,
+    pub(crate) network: Arc<Network>,
+    pub(crate) beacons: BeaconSchedule,
+    pub(crate) verifier: Arc<dyn Verifier>,
+    pub(crate) net: NetService,
+    pub(crate) mpool: Mpool,
+    pub(crate) sync: ChainSync,
+    pub(crate) wallet: Wallet,
+    pub(crate) jwt: JwtSecret,
+    pub(crate) log: Option<LogHandle>,
+    pub(crate) actors_manifest: Option<Cid>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tasks: Tasks,
+    pub(crate) session: Uuid,
+    pub(crate) started: SystemTime,
+    /// Held from reading a nonce until the message with it is pooled.
+    pub(crate) sending: tokio::sync::Mutex<()>,
+}
+
+/// A full node in this process, as `lotus_rpc_api::full::FullNode`.
+#[derive(Clone)]
+pub struct FullNodeApi(Arc<Services>);
+
+impl fmt::Debug for FullNodeApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FullNodeApi({})", self.0.network.name)
+    }
+}
+
+pub(crate) type Answer<T> = Result<T, RpcError>;
+
+impl FullNodeApi {
+    pub(crate) fn new(services: Services) -> Self {
+        Self(Arc::new(services))
+    }
+
+    /// Runs `work` on a blocking thread.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Services) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let services = Arc::clone(&self.0);
+        match tokio::task::spawn_blocking(move || work(&services)).await {
+            Ok(answer) => answer,
+            Err(died) => Err(RpcError::new(format_args!("a worker thread died: {died}"))),
+        }
+    }
+
+    /// As [`Self::run`], with the tipset of `key`.
+    async fn at<T: Send + 'static>(
+        &self,
+        key: TipsetKey,
+        work: impl FnOnce(&Services, Tipset) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.run(move |s| {
+            let tipset = s.tipset(&key)?;
+            work(s, tipset)
+        })
+        .await
+    }
+}
+
+impl Services {
+    /// The tipset of a key; the head for the empty one.
+    fn tipset(&self, key: &TipsetKey) -> Answer<Tipset> {
+        if key.is_empty() {
+            return self.chain.require_head().told();
+        }
+        self.chain
+            .tipset(key)
+            .map_err(|e| RpcError::new(format_args!("get block {e}")))
+    }
+
+    /// The state before the tipset's own messages.
+    fn tree(&self, tipset: &Tipset) -> Answer<StateTree<'_, SharedBlockstore>> {
+        self.states.tree(&tipset.parent_state_root()).told()
+    }
+
+    fn store(&self) -> &SharedBlockstore {
+        self.states.store()
+    }
+}
+
+/// The ID address of `address`.
+fn id_of(tree: &StateTree<'_, SharedBlockstore>, address: &Address) -> Answer<Address> {
+    match tree.lookup_id(address).told()? {
+        Some(id) => Ok(Address::new_id(id)),
+        None => Err(RpcError::with_code(
+            code::ACTOR_NOT_FOUND,
+            "actor not found",
+        )),
+    }
+}
+
+/// Tells an error with its causes to the caller.
+pub(crate) trait Told<T> {
+    fn told(self) -> Answer<T>;
+}
+
+impl<T, E: Error + 'static> Told<T> for Result<T, E> {
+    fn told(self) -> Answer<T> {
+        self.map_err(|e| RpcError::from_error(&e))
+    }
+}
+
+/// For errors that are not [`Error`] themselves (`anyhow`, boxed).
+pub(crate) fn told(error: impl fmt::Display) -> RpcError {
+    RpcError::new(error)
+}

@@ -1,0 +1,319 @@
+//! Blocks, messages, the head.
+
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
+use lotus_blockstore::{Blockstore as _, car::CarWriter, dag};
+use lotus_chain::{ChainError, ExportOptions, HeadChange as Step};
+use lotus_rpc_api::{
+    RpcError, Subscription,
+    full::ChainApi,
+    types::{
+        chain::{ApiMessage, BlockMessages, HeadChange, HeadChangeType, ObjStat},
+        go::NilVec,
+    },
+};
+use lotus_state::{messages::TipsetMessages, receipts};
+use lotus_types::{
+    BigInt, BlockHeader, Bytes, ChainEpoch, Cid, Message, Receipt, Tipset, TipsetKey,
+};
+use tokio::sync::mpsc;
+
+use super::{Answer, FullNodeApi, Services, Told as _, told};
+
+/// Bytes of an export that are sent at once.
+const EXPORT_CHUNK: usize = 1 << 20;
+
+fn change(step: &Step) -> HeadChange {
+    let kind = match step {
+        Step::Current(_) => HeadChangeType::Current,
+        Step::Apply(_) => HeadChangeType::Apply,
+        Step::Revert(_) => HeadChangeType::Revert,
+    };
+    HeadChange {
+        kind,
+        val: step.tipset().clone(),
+    }
+}
+
+/// What the caller of a method reads about an object that is not there.
+fn missing(error: &ChainError) -> RpcError {
+    match error {
+        ChainError::NotFound { cid, .. } => {
+            RpcError::new(format_args!("ipld: could not find {cid}"))
+        }
+        other => RpcError::from_error(other),
+    }
+}
+
+impl Services {
+    /// Messages of a tipset, each once, in the order of their receipts.
+    pub(super) fn messages_of(&self, tipset: &Tipset) -> Answer<Vec<ApiMessage>> {
+        if tipset.height() == 0 {
+            return Ok(Vec::new());
+        }
+        let all = TipsetMessages::load(self.states.view(), self.store(), tipset).told()?;
+        let message = |m: &lotus_state::messages::ChainMessage| ApiMessage {
+            cid: m.cid(),
+            message: m.message().clone(),
+        };
+        Ok(all.iter().map(message).collect())
+    }
+
+    fn object(&self, cid: &Cid) -> Answer<Vec<u8>> {
+        let data = self.store().get(cid).map_err(told)?;
+        data.ok_or_else(|| {
+            RpcError::new(format_args!("blockstore get: ipld: could not find {cid}"))
+        })
+    }
+
+    fn stat(&self, obj: &Cid, base: Option<&Cid>) -> Answer<ObjStat> {
+        let mut known = std::collections::HashSet::new();
+        if let Some(base) = base {
+            dag::walk(
+                base.inner(),
+                self.store(),
+                &mut known,
+                |_| false,
+                |_, _| Ok(()),
+            )
+            .told()?;
+        }
+        let mut stat = ObjStat { size: 0, links: 0 };
+        dag::walk(
+            obj.inner(),
+            self.store(),
+            &mut known,
+            |_| false,
+            |cid, data| {
+                stat.size += data.len() as u64;
+                stat.links += dag::links(cid, data)?.len() as u64;
+                Ok(())
+            },
+        )
+        .told()?;
+        Ok(stat)
+    }
+}
+
+#[async_trait]
+impl ChainApi for FullNodeApi {
+    async fn chain_head(&self) -> Answer<Tipset> {
+        self.0.chain.require_head().told()
+    }
+
+    async fn chain_notify(&self) -> Answer<Subscription<Vec<HeadChange>>> {
+        let heads = self.0.chain.subscribe();
+        // A subscriber that fell behind is cut off, as Lotus does; it subscribes again.
+        let changes = stream::unfold(heads, |mut heads| async move {
+            match heads.next().await {
+                Some(Ok(batch)) => Some((batch.iter().map(change).collect(), heads)),
+                _ => None,
+            }
+        });
+        Ok(changes.boxed())
+    }
+
+    async fn chain_get_genesis(&self) -> Answer<Tipset> {
+        Tipset::new(vec![(*self.0.genesis).clone()]).told()
+    }
+
+    async fn chain_get_tipset(&self, key: TipsetKey) -> Answer<Tipset> {
+        if key.is_empty() {
+            return Err(RpcError::new(
+                "NewTipSet called with zero length array of blocks",
+            ));
+        }
+        self.at(key, |_, tipset| Ok(tipset)).await
+    }
+
+    async fn chain_get_tipset_by_height(
+        &self,
+        height: ChainEpoch,
+        key: TipsetKey,
+    ) -> Answer<Tipset> {
+        self.at(key, move |s, from| {
+            s.chain.tipset_by_height(height, &from, true).told()
+        })
+        .await
+    }
+
+    async fn chain_get_tipset_after_height(
+        &self,
+        height: ChainEpoch,
+        key: TipsetKey,
+    ) -> Answer<Tipset> {
+        self.at(key, move |s, from| {
+            s.chain.tipset_by_height(height, &from, false).told()
+        })
+        .await
+    }
+
+    async fn chain_tipset_weight(&self, key: TipsetKey) -> Answer<BigInt> {
+        self.at(key, |s, tipset| s.chain.weight(&tipset).told())
+            .await
+    }
+
+    async fn chain_get_block(&self, cid: Cid) -> Answer<BlockHeader> {
+        self.run(move |s| s.chain.header(&cid).map_err(|e| missing(&e)))
+            .await
+    }
+
+    async fn chain_get_block_messages(&self, cid: Cid) -> Answer<BlockMessages> {
+        self.run(move |s| {
+            let header = s.chain.header(&cid).map_err(|e| missing(&e))?;
+            let cids = s.chain.message_cids(&header).told()?;
+            let messages = s.chain.block_messages(&header).told()?;
+            Ok(BlockMessages {
+                bls_messages: messages.bls,
+                secpk_messages: messages.secpk,
+                cids: cids.iter().copied().collect(),
+            })
+        })
+        .await
+    }
+
+    async fn chain_get_message(&self, cid: Cid) -> Answer<Message> {
+        self.run(move |s| s.chain.message(&cid).map_err(|e| missing(&e)))
+            .await
+    }
+
+    async fn chain_get_messages_in_tipset(&self, key: TipsetKey) -> Answer<NilVec<ApiMessage>> {
+        self.at(key, |s, tipset| Ok(s.messages_of(&tipset)?.into()))
+            .await
+    }
+
+    async fn chain_get_parent_messages(&self, block: Cid) -> Answer<NilVec<ApiMessage>> {
+        self.run(move |s| {
+            let header = s.chain.header(&block).map_err(|e| missing(&e))?;
+            if header.height == 0 {
+                return Ok(NilVec::default());
+            }
+            Ok(s.messages_of(&s.tipset(&header.parents)?)?.into())
+        })
+        .await
+    }
+
+    async fn chain_get_parent_receipts(&self, block: Cid) -> Answer<Option<Vec<Receipt>>> {
+        self.run(move |s| {
+            let header = s.chain.header(&block).map_err(|e| missing(&e))?;
+            if header.height == 0 {
+                return Ok(None);
+            }
+            receipts::read(s.store(), &header.parent_message_receipts)
+                .told()
+                .map(Some)
+        })
+        .await
+    }
+
+    async fn chain_get_path(&self, from: TipsetKey, to: TipsetKey) -> Answer<Vec<HeadChange>> {
+        self.run(move |s| {
+            let path = s.chain.path(&s.tipset(&from)?, &s.tipset(&to)?).told()?;
+            Ok(path.into_changes().iter().map(change).collect())
+        })
+        .await
+    }
+
+    async fn chain_read_obj(&self, cid: Cid) -> Answer<Bytes> {
+        self.run(move |s| Ok(s.object(&cid)?.into())).await
+    }
+
+    async fn chain_has_obj(&self, cid: Cid) -> Answer<bool> {
+        self.run(move |s| s.store().has(&cid).map_err(told)).await
+    }
+
+    async fn chain_put_obj(&self, data: Bytes) -> Answer<()> {
+        self.run(move |s| {
+            s.store()
+                .put_keyed(&Cid::of_block(&data), &data)
+                .map_err(told)
+        })
+        .await
+    }
+
+    async fn chain_stat_obj(&self, obj: Cid, base: Option<Cid>) -> Answer<ObjStat> {
+        self.run(move |s| s.stat(&obj, base.as_ref())).await
+    }
+
+    async fn chain_set_head(&self, key: TipsetKey) -> Answer<()> {
+        self.at(key, |s, tipset| s.chain.set_head(&tipset).told())
+            .await
+    }
+
+    async fn chain_export(
+        &self,
+        roots: ChainEpoch,
+        skip_old_messages: bool,
+        key: TipsetKey,
+    ) -> Answer<Subscription<Bytes>> {
+        let head = self.run(move |s| s.tipset(&key)).await?;
+        let (sender, chunks) = mpsc::channel(4);
+        let chain = self.0.chain.clone();
+        let options = ExportOptions {
+            recent_states: roots,
+            skip_old_messages,
+            ..ExportOptions::default()
+        };
+        let work = tokio::task::spawn_blocking(move || -> Result<(), ChainError> {
+            let out = Chunks {
+                sender,
+                held: Vec::new(),
+            };
+            let io = |e| ChainError::from(lotus_blockstore::car::CarError::Io(e));
+            let mut car = CarWriter::new(out, &raw_cids(&head)).map_err(io)?;
+            chain.export(&head, options, &mut car, |_| ControlFlow::Continue(()))?;
+            let mut out = car.finish().map_err(io)?;
+            out.send_held().map_err(io)?;
+            // As in Lotus: an empty chunk says that the export is whole.
+            drop(out.sender.blocking_send(Bytes::new()));
+            Ok(())
+        });
+        self.0.tasks.background("chain export", async move {
+            match work.await {
+                Ok(done) => done.map_err(lotus_runtime::supervisor::TaskError::from),
+                Err(died) => Err(died.into()),
+            }
+        });
+        let stream = stream::unfold(chunks, |mut chunks| async move {
+            chunks.recv().await.map(|chunk| (chunk, chunks))
+        });
+        Ok(stream.boxed())
+    }
+}
+
+fn raw_cids<T: From<Cid>>(tipset: &Tipset) -> Vec<T> {
+    tipset.cids().iter().copied().map(T::from).collect()
+}
+
+/// Cuts what is written into chunks for a channel; fails when nobody listens any more.
+struct Chunks {
+    sender: mpsc::Sender<Bytes>,
+    held: Vec<u8>,
+}
+
+impl Chunks {
+    fn send_held(&mut self) -> std::io::Result<()> {
+        let chunk = std::mem::take(&mut self.held);
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        self.sender.blocking_send(chunk.into()).map_err(gone)
+    }
+}
+
+impl std::io::Write for Chunks {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.held.extend_from_slice(data);
+        if self.held.len() >= EXPORT_CHUNK {
+            self.send_held()?;
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.send_held()
+    }
+}

@@ -1,0 +1,29 @@
+//! A full node, assembled: chain, state, network, message pool, sync, wallet and their API.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`config`] | what a node is made of |
+//! | [`start`](mod@start) | putting it together, in order of dependency |
+//! | [`genesis`] | giving a new store its genesis, or checking that an old one has the right one |
+//! | [`keys`] | the repo's keystore as the wallet sees it |
+//! | [`api`] | the FullNode API over the services, one file per group |
+//!
+//! # Invariants
+//! - Wiring only: what a service decides, it decides in its own crate.
+//! - Every task runs under the supervisor that is passed in, by name.
+//! - A method whose service is not there answers "not supported".
+//!
+//! # Lotus parity
+//! Takes the place of `node/builder*.go`, `node/modules` and `node/impl/full`.
+
+pub mod api;
+pub mod config;
+pub mod genesis;
+pub mod keys;
+pub mod start;
+
+pub use api::FullNodeApi;
+pub use config::{FullNodeConfig, Stores};
+pub use genesis::{GenesisError, ensure_genesis};
+pub use keys::RepoKeys;
+pub use start::{RunningNode, StartError, start_full_node};

@@ -1,0 +1,183 @@
+//! Putting a node together, in order of dependency.
+
+use std::{sync::Arc, time::SystemTime};
+
+use lotus_chain::{ChainError, ChainStore, ServedChain};
+use lotus_consensus::BlockValidator;
+use lotus_mpool::{Mpool, MpoolParts, NodeChain};
+use lotus_net::{Metrics as NetMetrics, NetService};
+use lotus_ports::network::Fault;
+use lotus_runtime::{metrics::Metrics, supervisor::Tasks};
+use lotus_state::{ChainView, StateManager, execute::Executor};
+use lotus_sync::{ChainSync, NodeJudge, StoredChain, SyncConfig, SyncError, SyncParts};
+use lotus_types::BlockHeader;
+use lotus_wallet::Wallet;
+use uuid::Uuid;
+
+use crate::{FullNodeApi, FullNodeConfig, GenesisError, api::Services, genesis};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The store has no genesis.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The network service did not start (a listening address in use, among others).
+    #[error("starting the network")]
+    Net(#[from] lotus_net::StartError),
+    /// The message pool did not start.
+    #[error("starting the message pool: {0}")]
+    Mpool(#[source] Fault),
+    /// Sync did not start.
+    #[error("starting sync")]
+    Sync(#[from] SyncError),
+}
+
+/// A node that runs until the supervisor's stop.
+#[derive(Debug, Clone)]
+pub struct RunningNode {
+    /// The FullNode API, in this process.
+    pub api: Arc<FullNodeApi>,
+    /// The chain.
+    pub chain: ChainStore,
+    /// States of the chain.
+    pub states: StateManager,
+    /// The host.
+    pub net: NetService,
+    /// The message pool.
+    pub mpool: Mpool,
+    /// Sync.
+    pub sync: ChainSync,
+}
+
+/// Starts a full node on stores that have a genesis. Its tasks run under `tasks`.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start_full_node(
+    config: FullNodeConfig,
+    tasks: &Tasks,
+    metrics: &Metrics,
+) -> Result<RunningNode, StartError> {
+    let (chain, genesis) =
+        genesis::ensure_genesis(&config.stores, &config.network, None::<std::io::Empty>)?;
+    let states = states(&config, &chain);
+    let net_metrics = metrics.register("lotus", NetMetrics::register);
+    let served = ServedChain::new(chain.clone())?;
+    let (net, net_task) = NetService::start(
+        config.net.clone(),
+        &config.host_key,
+        Some(Arc::new(served)),
+        net_metrics,
+        tasks.stop_token(),
+    )?;
+    spawn(tasks, "net", net_task);
+    let net_port = Arc::new(net.clone());
+
+    let (mpool, mpool_task) = Mpool::start(
+        MpoolParts {
+            chain: NodeChain::new(chain.clone(), states.clone()),
+            metadata: Arc::clone(&config.stores.metadata),
+            gossip: net_port.clone(),
+            clock: Arc::clone(&config.clock),
+            republish_interval: config.republish_interval,
+        },
+        tasks.stop_token(),
+    )
+    .await
+    .map_err(StartError::Mpool)?;
+    spawn(tasks, "mpool", mpool_task);
+
+    let validator = BlockValidator::new(
+        states.clone(),
+        config.beacons.clone(),
+        Arc::clone(&config.verifier),
+    );
+    let (sync, sync_task) = ChainSync::start(
+        SyncParts {
+            chain: chain.clone(),
+            judge: NodeJudge::new(validator, states.clone()),
+            exchange: net_port.clone(),
+            gossip: net_port.clone(),
+            heads: net_port,
+            clock: Arc::clone(&config.clock),
+            network: Arc::clone(&config.network),
+            config: SyncConfig {
+                bootstrap_peers: config.bootstrap_threshold,
+            },
+        },
+        tasks.stop_token(),
+    )?;
+    spawn(tasks, "sync", sync_task);
+
+    let api = assemble(config, genesis, &chain, &states, &net, &mpool, &sync, tasks);
+    Ok(RunningNode {
+        api,
+        chain,
+        states,
+        net,
+        mpool,
+        sync,
+    })
+}
+
+/// The state manager of a node with this configuration.
+pub fn states(config: &FullNodeConfig, chain: &ChainStore) -> StateManager {
+    let rounds = config.beacons.clone();
+    let view: Arc<dyn ChainView> = Arc::new(StoredChain(chain.clone()));
+    StateManager::new(Executor {
+        view,
+        store: config.stores.blocks.clone(),
+        vm: Arc::clone(&config.vm),
+        network: Arc::clone(&config.network),
+        round_of: Arc::new(move |epoch| rounds.max_round_for_epoch(epoch)),
+    })
+}
+
+/// A service's task ends only with the node.
+fn spawn(tasks: &Tasks, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    tasks.critical(name, async move {
+        task.await;
+        Ok::<_, std::io::Error>(())
+    });
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call, which names each service"
+)]
+fn assemble(
+    config: FullNodeConfig,
+    genesis: Arc<BlockHeader>,
+    chain: &ChainStore,
+    states: &StateManager,
+    net: &NetService,
+    mpool: &Mpool,
+    sync: &ChainSync,
+    tasks: &Tasks,
+) -> Arc<FullNodeApi> {
+    Arc::new(FullNodeApi::new(Services {
+        genesis,
+        chain: chain.clone(),
+        states: states.clone(),
+        network: config.network,
+        beacons: config.beacons,
+        verifier: config.verifier,
+        net: net.clone(),
+        mpool: mpool.clone(),
+        sync: sync.clone(),
+        wallet: Wallet::new(config.keys),
+        jwt: config.jwt,
+        log: config.log,
+        actors_manifest: config.actors_manifest,
+        clock: config.clock,
+        tasks: tasks.clone(),
+        session: Uuid::new_v4(),
+        started: SystemTime::now(),
+        sending: tokio::sync::Mutex::new(()),
+    }))
+}

@@ -1,0 +1,4 @@
+//! A whole node in one process, against what a Go Lotus answered.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod recorded_answers;
