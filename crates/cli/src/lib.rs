@@ -1,0 +1,73 @@
+//! The commands of all binaries, chosen by the name that the executable is called by.
+//!
+//! | module | binary |
+//! |---|---|
+//! | [`lotus`] | `lotus`: the full node and the commands that talk to it |
+//! | [`seed`] | `lotus-seed`: what a network is born with |
+//! | [`shed`] | `lotus-shed`: tools for looking into chains |
+//!
+//! # Invariants
+//! - A command writes its result to the writer it is given and everything else to stderr, so that
+//!   output can be piped and tests need no process.
+//! - Exit code 0: done; 1: the answer is "no" or the command failed; 2: it was called wrongly (1 or 3
+//!   for `lotus`, as with Lotus).
+
+mod format;
+pub mod lotus;
+mod multiaddr;
+pub mod seed;
+pub mod shed;
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+use clap::Parser;
+
+/// Binaries that this executable stands for.
+pub const BINARIES: [&str; 3] = ["lotus", "lotus-seed", "lotus-shed"];
+
+/// Runs the command that `args` name, the first of which is the executable's own name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    // `lotus lotus-shed …` works too, where links cannot be made.
+    let mut called = binary_name(args.first());
+    if (called == "lotus" || !BINARIES.contains(&called.as_str())) && args.len() > 1 {
+        let second = binary_name(args.get(1));
+        if BINARIES.contains(&second.as_str()) {
+            args.remove(0);
+            called = second;
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    let done = match called.as_str() {
+        "lotus" => match lotus::Lotus::parse(args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => return lotus::refuse(&e),
+        },
+        "lotus-seed" => match seed::Seed::try_parse_from(&args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => e.exit(),
+        },
+        "lotus-shed" => match shed::Shed::try_parse_from(&args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => e.exit(),
+        },
+        other => Err(anyhow::anyhow!(
+            "this executable is called {other:?}; call it by the name of a tool: {}",
+            BINARIES.join(", ")
+        )),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("ERROR: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn binary_name(arg: Option<&OsString>) -> String {
+    let name = arg.and_then(|a| Path::new(a).file_name());
+    name.map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,180 @@
+//! `lotus`: the full node and the commands that talk to it.
+//!
+//! # Invariants
+//! - A command is written against [`FullNode`] and a writer; it knows neither process nor connection.
+//! - No command waits for ever: every call has a time limit, and its text says what was waited for.
+//!
+//! # Lotus parity
+//! Names, flags, defaults, output layout and help groups of `lotus`. Called wrongly it ends with code
+//! 1, an unknown command with code 3, as Lotus. Not there are dialogues (`--interactive`) and the
+//! commands that `lotus --help` does not list.
+
+mod auth;
+mod chain;
+mod connect;
+mod daemon;
+mod help;
+mod mpool;
+mod net;
+mod ready;
+mod send;
+mod state;
+mod sync;
+mod tipset;
+mod version;
+mod wallet;
+
+use std::{
+    ffi::OsString,
+    io::Write,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use clap::FromArgMatches as _;
+use lotus_rpc_api::full::FullNode;
+
+pub use help::refuse;
+
+/// Filecoin decentralized storage network client
+#[derive(Debug, clap::Parser)]
+#[command(name = "lotus", version)]
+pub struct Lotus {
+    /// Repo of the daemon; LOTUS_PATH or ~/.lotus when it is not given
+    #[arg(long, global = true, hide = true, value_name = "PATH")]
+    repo: Option<String>,
+    /// setting to true will ignore pre-send checks
+    #[arg(long, global = true)]
+    force_send: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Daemon(Box<daemon::Daemon>),
+    Send(send::Send),
+    /// Manage wallet
+    #[command(subcommand)]
+    Wallet(wallet::Wallet),
+    /// Manage RPC permissions
+    #[command(subcommand)]
+    Auth(auth::Auth),
+    /// Manage message pool
+    #[command(subcommand)]
+    Mpool(mpool::Mpool),
+    State(state::State),
+    /// Interact with filecoin blockchain
+    #[command(subcommand)]
+    Chain(chain::Chain),
+    /// Manage P2P Network
+    #[command(subcommand)]
+    Net(net::Net),
+    /// Inspect or interact with the chain syncer
+    #[command(subcommand)]
+    Sync(sync::Sync),
+    Status(sync::Status),
+    FetchParams(ready::FetchParams),
+    WaitApi(ready::WaitApi),
+    /// Print version
+    Version,
+}
+
+/// What every command is given.
+struct Context<'a> {
+    /// The daemon.
+    node: &'a dyn FullNode,
+    /// Its API's address, as it was given.
+    address: &'a str,
+    /// Send messages that fail a check?
+    force_send: bool,
+}
+
+impl Lotus {
+    /// Reads a command line, the first argument of which is the executable's name.
+    ///
+    /// # Errors
+    /// When it is called wrongly or for its help; [`refuse`] prints that and gives the exit code.
+    pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = help::command();
+        let matches = command.try_get_matches_from_mut(args)?;
+        Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+    }
+
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// When it failed, or was given something wrong; the error says what.
+    pub fn run(self, out: &mut impl Write) -> anyhow::Result<bool> {
+        if let Command::Daemon(daemon) = &self.command
+            && daemon.is_start()
+        {
+            return daemon.start(self.repo.as_deref(), out);
+        }
+        if let Command::FetchParams(command) = &self.command {
+            command.run(out)?;
+            return Ok(true);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(Box::pin(self.call(out)))?;
+        Ok(true)
+    }
+
+    /// Runs a command that talks to a daemon.
+    async fn call(self, out: &mut dyn Write) -> anyhow::Result<()> {
+        if let Command::WaitApi(command) = &self.command {
+            return Box::pin(command.run(self.repo.as_deref())).await;
+        }
+        let daemon = match connect::connect(self.repo.as_deref()).await {
+            Ok(daemon) => daemon,
+            Err(error) => {
+                if matches!(self.command, Command::Version) {
+                    version::write_local(out)?;
+                }
+                return Err(error);
+            }
+        };
+        let context = Context {
+            node: &*daemon.node,
+            address: &daemon.address,
+            force_send: self.force_send,
+        };
+        Box::pin(self.command.ask(&context, out)).await
+    }
+}
+
+impl Command {
+    async fn ask(self, context: &Context<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+        match self {
+            Self::Daemon(_) => Ok(context.node.shutdown().await?),
+            Self::Send(command) => Box::pin(command.run(context, out)).await,
+            Self::Wallet(command) => Box::pin(command.run(context, out)).await,
+            Self::Auth(command) => command.run(context, out).await,
+            Self::Mpool(command) => command.run(context, out).await,
+            Self::State(command) => Box::pin(command.run(context, out)).await,
+            Self::Chain(command) => Box::pin(command.run(context, out)).await,
+            Self::Net(command) => Box::pin(command.run(context, out)).await,
+            Self::Sync(command) => Box::pin(command.run(context, out)).await,
+            Self::Status(command) => command.run(context, out).await,
+            // These two need no daemon and are run before one is looked for.
+            Self::FetchParams(_) | Self::WaitApi(_) => Ok(()),
+            Self::Version => version::run(context.node, out).await,
+        }
+    }
+}
+
+/// Seconds between the blocks of the daemon's network.
+async fn block_delay(node: &dyn FullNode) -> anyhow::Result<u64> {
+    Ok(node.version().await?.block_delay)
+}
+
+/// Seconds since 1970; zero on a machine whose clock is set before that.
+fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+//! What a daemon looks for before it starts: parameters, bundle, genesis.
+
+use std::{
+    fs::File,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, anyhow, bail, ensure};
+use lotus_actors::StateTree;
+use lotus_blockstore::{SharedBlockstore, car};
+use lotus_chain::ChainStore;
+use lotus_genesis::{Drawn, Template, make_genesis, write_car};
+use lotus_networks::{Network, singletons::SYSTEM_ACTOR};
+use lotus_node::{Stores, ensure_genesis};
+use lotus_ports::{Blockstore as _, vm::MachineContext};
+use lotus_proofs::params::{Circuit, PARAMETER_CACHE_ENV, ParameterCache, use_parameter_cache};
+use lotus_runtime::{atomic, repo::Repo};
+use lotus_state::StateManager;
+use lotus_types::{BlockHeader, Cid, Tipset, TokenAmount};
+use lotus_vm::{Bundle, BundleStore, FilecoinVm};
+
+/// The network's description inside a repo.
+pub(super) const NETWORK_FILE: &str = "network.toml";
+/// The sector size whose parameters a local network makes itself.
+const LOCAL_SECTOR: u64 = 2 << 10;
+
+/// Where the genesis of a new repo comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum GenesisFrom<'a> {
+    /// A genesis CAR.
+    File(&'a Path),
+    /// Made from a template, and written to a file.
+    Template {
+        /// The template.
+        template: &'a Path,
+        /// The genesis CAR to write.
+        out: &'a Path,
+    },
+    /// The chain that is imported has it.
+    Import(&'a Path),
+    /// The repo has one already.
+    Repo,
+}
+
+/// Network, genesis and actors that belong together.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) network: Arc<Network>,
+    pub(super) genesis: Arc<BlockHeader>,
+    /// The actor bundle's manifest.
+    pub(super) manifest: Cid,
+}
+
+/// Where the parameters of local networks are kept when nothing else is said.
+pub(in crate::lotus) fn local_parameters() -> Option<PathBuf> {
+    let from = |name: &str| {
+        let value = std::env::var_os(name).filter(|v| !v.is_empty());
+        value.map(PathBuf::from)
+    };
+    let cache = from("LOTUS_RS_CACHE")
+        .or_else(|| from("XDG_CACHE_HOME").map(|d| d.join("lotus-rs")))
+        .or_else(|| from("HOME").map(|d| d.join(".cache/lotus-rs")));
+    cache.map(|d| d.join("params-2048"))
+}
+
+/// Names the folder where a local network keeps its parameters, unless the environment names one.
+pub(super) fn use_local_parameters() -> anyhow::Result<()> {
+    if std::env::var_os(PARAMETER_CACHE_ENV).is_some() {
+        return Ok(());
+    }
+    if let Some(folder) = local_parameters().filter(|d| d.is_dir()) {
+        use_parameter_cache(&folder)?;
+    }
+    Ok(())
+}
+
+/// Without verifying keys no block can be checked, so the daemon does not start without them.
+pub(super) fn check_verifying_keys(network: &Network) -> anyhow::Result<()> {
+    let cache = ParameterCache::of_this_process();
+    let Some(size) = network.sector_sizes.iter().min().copied() else {
+        bail!("the network's description names no sector size");
+    };
+    for circuit in [Circuit::WinningPoSt, Circuit::WindowPoSt, Circuit::PoRep] {
+        cache.check_key(circuit, size).with_context(|| {
+            let hint = if size == LOCAL_SECTOR {
+                "`lotus fetch-params 2048` makes them"
+            } else {
+                "`lotus fetch-params` fetches them"
+            };
+            format!(
+                "verifying keys are missing in {}; {hint}",
+                cache.dir().display()
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Leaves a copy of the network's description in the repo, so that later starts need no flag.
+pub(super) fn keep_network(repo: &Repo, network: &Network) -> anyhow::Result<()> {
+    let path = repo.path().join(NETWORK_FILE);
+    let text = network.to_toml();
+    if std::fs::read_to_string(&path).is_ok_and(|kept| kept == text) {
+        return Ok(());
+    }
+    atomic::write(&path, text.as_bytes(), 0o644)
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// Brings genesis and bundle into the stores and checks that they belong together.
+pub(super) fn choose(
+    vm: &FilecoinVm,
+    stores: &Stores,
+    network: Network,
+    bundle: Option<&Path>,
+    source: GenesisFrom<'_>,
+) -> anyhow::Result<Chosen> {
+    let known = match (bundle, network.actors_manifest) {
+        (Some(path), _) => Some(Bundle::read(path)?),
+        (None, Some(manifest)) => Some(BundleStore::from_environment().load(&manifest)?),
+        (None, None) => None,
+    };
+    if let (Some(bundle), Some(expected)) = (&known, network.actors_manifest) {
+        ensure!(
+            bundle.manifest() == expected,
+            "the actor bundle's manifest is {}, but the network's is {expected}",
+            bundle.manifest()
+        );
+    }
+    let made;
+    let path = match source {
+        GenesisFrom::File(path) => Some(path),
+        GenesisFrom::Template { template, out } => {
+            let bundle = known.as_ref().context(
+                "to make a genesis the actor bundle must be known: actors_manifest in the network's \
+                 description, or --bundle FILE",
+            )?;
+            make(vm, bundle, template, out)?;
+            made = out;
+            Some(made)
+        }
+        GenesisFrom::Import(path) => {
+            import_genesis(stores, path)?;
+            None
+        }
+        GenesisFrom::Repo => None,
+    };
+    let file = path
+        .map(|p| File::open(p).with_context(|| format!("reading the genesis {}", p.display())))
+        .transpose()?;
+    let (_, genesis) = ensure_genesis(stores, &network, file)?;
+    let manifest = load_bundle(stores, &genesis, known)?;
+    Ok(Chosen {
+        network: Arc::new(network),
+        genesis,
+        manifest,
+    })
+}
+
+fn make(vm: &FilecoinVm, bundle: &Bundle, template: &Path, out: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read(template)
+        .with_context(|| format!("reading the template {}", template.display()))?;
+    let template: Template = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is not a genesis template", template.display()))?;
+    let store = SharedBlockstore::memory();
+    bundle.load_into(&store)?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.context("the clock is before 1970")?.as_secs();
+    let drawn = Drawn::random(&mut rand::rngs::OsRng)?.or_now(&template, now);
+    let genesis = make_genesis(vm, &store, &bundle.manifest(), &template, &drawn)?;
+    let mut file = Vec::new();
+    write_car(&store, &genesis.cid, &mut file)?;
+    atomic::write(out, &file, 0o644).with_context(|| format!("writing {}", out.display()))
+}
+
+/// Takes the genesis from a chain export.
+fn import_genesis(stores: &Stores, path: &Path) -> anyhow::Result<()> {
+    let chain = lotus_node::genesis::open_chain(stores)?;
+    if chain.genesis().is_none() {
+        let car = car::CarReader::open(path)?;
+        chain.import(car, |_| std::ops::ControlFlow::Continue(()))?;
+    }
+    Ok(())
+}
+
+/// Puts the actors' code into the store and checks that it is what the genesis runs.
+fn load_bundle(
+    stores: &Stores,
+    genesis: &BlockHeader,
+    known: Option<Bundle>,
+) -> anyhow::Result<Cid> {
+    let tree = StateTree::load(&stores.blocks, &genesis.parent_state_root)?;
+    let system = tree
+        .actor(&SYSTEM_ACTOR)?
+        .context("the genesis has no system actor")?;
+    let bundle = match known {
+        Some(bundle) => bundle,
+        None => BundleStore::from_environment().find_by_code(&system.code)?.ok_or_else(|| {
+            anyhow!(
+                "no actor bundle with the genesis' code {}: build it with `make bundle`, or give it \
+                 with --bundle FILE",
+                system.code
+            )
+        })?,
+    };
+    ensure!(
+        bundle.actors().values().any(|code| *code == system.code),
+        "the genesis runs other actors (system actor {}) than the bundle {}",
+        system.code,
+        bundle.manifest()
+    );
+    if !stores.blocks.has(bundle.manifest().inner())? || !stores.blocks.has(system.code.inner())? {
+        bundle.load_into(&stores.blocks)?;
+    }
+    Ok(bundle.manifest())
+}
+
+/// Compiles the actors on a thread of its own, so that the first message does not wait for it.
+pub(super) fn warm_up(vm: Arc<FilecoinVm>, chosen: &Chosen, stores: &Stores) {
+    let context = MachineContext {
+        epoch: 0,
+        state_root: chosen.genesis.parent_state_root,
+        base_fee: TokenAmount::zero(),
+        circulating_supply: TokenAmount::zero(),
+        network_version: chosen.network.version_at(0),
+        actor_debugging: chosen.network.actor_debugging,
+        tracing: false,
+    };
+    let store = Arc::new(stores.blocks.clone());
+    let thread = std::thread::Builder::new().name("vm-warm-up".to_owned());
+    let spawned = thread.spawn(move || {
+        if let Err(error) = vm.warm_up(&context, store) {
+            tracing::warn!(%error, "the actors could not be compiled ahead");
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "no thread to compile the actors ahead");
+    }
+}
+
+/// Executes the chain up to `head` and compares each state with the one that the next header names.
+pub(super) fn execute(
+    states: &StateManager,
+    chain: &ChainStore,
+    head: &Tipset,
+) -> anyhow::Result<()> {
+    let mut keys = Vec::new();
+    for tipset in chain.walk_back(head.clone()) {
+        keys.push(tipset?.key().clone());
+    }
+    for (parent, child) in keys.iter().rev().zip(keys.iter().rev().skip(1)) {
+        let (parent, child) = (chain.tipset(parent)?, chain.tipset(child)?);
+        let state = states.tipset_state(&parent)?;
+        ensure!(
+            state.state_root == child.parent_state_root()
+                && state.receipts_root == child.parent_message_receipts(),
+            "the chain's state after epoch {} is not what executing it gives",
+            parent.height()
+        );
+    }
+    Ok(())
+}
+
+/// Where to listen: a port of this machine, or a TCP multiaddr.
+pub(super) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    }
+    let bad = || {
+        anyhow!("{text:?} is neither a port nor an address such as /ip4/127.0.0.1/tcp/1234/http")
+    };
+    let mut parts = text.split('/').skip(1);
+    let (Some("ip4" | "ip6"), Some(ip), Some("tcp"), Some(port)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(bad());
+    };
+    Ok(SocketAddr::new(
+        ip.parse().map_err(|_| bad())?,
+        port.parse().map_err(|_| bad())?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen_address;
+
+    #[test]
+    fn a_port_means_this_machine_only() {
+        assert_eq!(
+            listen_address("1234").expect("a port").to_string(),
+            "127.0.0.1:1234"
+        );
+    }
+
+    #[test]
+    fn multiaddrs_are_read_and_others_refused() {
+        let read = |text: &str| listen_address(text).map(|a| a.to_string()).ok();
+        assert_eq!(
+            read("/ip4/0.0.0.0/tcp/80/http").as_deref(),
+            Some("0.0.0.0:80")
+        );
+        assert_eq!(read("/ip6/::1/tcp/5/http").as_deref(), Some("[::1]:5"));
+        for bad in [
+            "",
+            "70000",
+            "/ip4/1.2.3/tcp/1",
+            "/dns/x/tcp/1",
+            "/ip4/1.2.3.4/udp/1",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! `lotus net`: the daemon's peers.
+
+mod block;
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use lotus_rpc_api::{
+    full::FullNode,
+    types::net::{AddrInfo, BandwidthStats},
+};
+use lotus_types::{Address, TipsetKey};
+
+use super::Context;
+use crate::format::{Table, decimal_size, list};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Net {
+    /// Print peers
+    Peers {
+        /// Print agent name
+        #[arg(short, long)]
+        agent: bool,
+        /// Print extended peer information in json
+        #[arg(short = 'x', long)]
+        extended: bool,
+    },
+    /// Ping peers
+    Ping(Ping),
+    /// Connect to a peer
+    Connect {
+        /// A multiaddr that ends with /p2p/PEER, or a miner's address
+        #[arg(value_name = "peerMultiaddr|minerActorAddress")]
+        peer: String,
+    },
+    /// Disconnect from a peer
+    Disconnect {
+        /// Whom
+        #[arg(value_name = "peerID")]
+        peer: String,
+    },
+    /// List listen addresses
+    Listen,
+    /// Get node identity
+    Id,
+    /// Find the addresses of a given peerID
+    #[command(visible_alias = "findpeer")]
+    FindPeer {
+        /// Whose
+        #[arg(value_name = "peerId")]
+        peer: String,
+    },
+    /// Print peers' pubsub scores
+    Scores {
+        /// print extended peer scores in json
+        #[arg(short = 'x', long)]
+        extended: bool,
+    },
+    /// Print information about reachability from the internet
+    Reachability,
+    /// Print bandwidth usage information
+    Bandwidth {
+        /// list bandwidth usage by peer
+        #[arg(long)]
+        by_peer: bool,
+        /// list bandwidth usage by protocol
+        #[arg(long)]
+        by_protocol: bool,
+    },
+    /// Manage network connection gating rules
+    #[command(subcommand)]
+    Block(block::Block),
+    /// Add one or more peer IDs to the list of protected peer connections
+    Protect {
+        /// Whom
+        #[arg(value_name = "peer-id", required = true)]
+        peers: Vec<String>,
+    },
+    /// Remove one or more peer IDs from the list of protected peer connections.
+    Unprotect {
+        /// Whom
+        #[arg(value_name = "peer-id", required = true)]
+        peers: Vec<String>,
+    },
+    /// List protected peers
+    ListProtected,
+}
+
+/// Flags of `net ping`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Ping {
+    /// A multiaddr that ends with /p2p/PEER
+    #[arg(value_name = "peerMultiaddr")]
+    peer: String,
+    /// specify the number of times it should ping
+    #[arg(short, long, default_value_t = 10)]
+    count: u32,
+    /// minimum time between pings
+    #[arg(short, long, default_value = "1s", value_parser = read_duration)]
+    interval: Duration,
+}
+
+impl Net {
+    pub(super) async fn run(
+        self,
+        context: &Context<'_>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let node = context.node;
+        match self {
+            Self::Peers { agent, extended } => peers(node, agent, extended, out).await?,
+            Self::Ping(ping) => ping.run(node, out).await?,
+            Self::Connect { peer } => connect(node, &peer, out).await?,
+            Self::Disconnect { peer } => {
+                write!(out, "disconnect {peer}: ")?;
+                let done = node.net_disconnect(peer).await;
+                writeln!(out, "{}", if done.is_ok() { "success" } else { "failure" })?;
+                done?;
+            }
+            Self::Listen => {
+                let own = node.net_addrs_listen().await?;
+                for address in &own.addrs {
+                    writeln!(out, "{address}/p2p/{}", own.id)?;
+                }
+            }
+            Self::Id => writeln!(out, "{}", node.id().await?)?,
+            Self::FindPeer { peer } => {
+                let found = node.net_find_peer(peer).await?;
+                writeln!(out, "{{{}: {}}}", found.id, list(&found.addrs))?;
+            }
+            Self::Scores { extended } => scores(node, extended, out).await?,
+            Self::Reachability => reachability(node, out).await?,
+            Self::Bandwidth {
+                by_peer,
+                by_protocol,
+            } => {
+                bandwidth(node, by_peer, by_protocol, out).await?;
+            }
+            Self::Block(command) => command.run(node, out).await?,
+            Self::Protect { peers } => {
+                node.net_protect_add(peers.clone()).await?;
+                told("added to protected peers:", &peers, out)?;
+            }
+            Self::Unprotect { peers } => {
+                node.net_protect_remove(peers.clone()).await?;
+                told("removed from protected peers:", &peers, out)?;
+            }
+            Self::ListProtected => {
+                for peer in node.net_protect_list().await? {
+                    writeln!(out, "{peer}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(heading: &str, peers: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{heading}")?;
+    for peer in peers {
+        writeln!(out, " {peer}")?;
+    }
+    Ok(())
+}
+
+async fn peers(
+    node: &dyn FullNode,
+    agent: bool,
+    extended: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut peers = node.net_peers().await?;
+    peers.sort_by(|a, b| a.id.cmp(&b.id));
+    for peer in peers {
+        if extended {
+            let info = node.net_peer_info(peer.id).await?;
+            writeln!(out, "{}", serde_json::to_string(&info)?)?;
+        } else if agent {
+            let agent = node.net_agent_version(peer.id.clone()).await;
+            let agent = agent.unwrap_or_else(|_| "(unknown)".to_owned());
+            writeln!(out, "{}, {}, {agent}", peer.id, list(&peer.addrs))?;
+        } else {
+            writeln!(out, "{}, {}", peer.id, list(&peer.addrs))?;
+        }
+    }
+    Ok(())
+}
+
+/// A multiaddr that ends with a peer: `/ip4/127.0.0.1/tcp/1234/p2p/12D3Koo…`.
+fn peer_at(address: &str) -> anyhow::Result<AddrInfo> {
+    anyhow::ensure!(
+        address.starts_with('/'),
+        "failed to parse multiaddr {address:?}: must begin with /"
+    );
+    let parts = address
+        .rsplit_once("/p2p/")
+        .or_else(|| address.rsplit_once("/ipfs/"));
+    match parts {
+        Some((place, id)) if !id.is_empty() && !id.contains('/') => Ok(AddrInfo {
+            id: id.to_owned(),
+            addrs: (!place.is_empty())
+                .then(|| place.to_owned())
+                .into_iter()
+                .collect(),
+        }),
+        _ => anyhow::bail!("found no ipfs peers at {address}: it must end with /p2p/PEER"),
+    }
+}
+
+async fn connect(node: &dyn FullNode, peer: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let peer = match peer.parse::<Address>() {
+        Ok(miner) => peer_of(node, miner).await?,
+        Err(_) => peer_at(peer)?,
+    };
+    write!(out, "connect {}: ", peer.id)?;
+    let done = node.net_connect(peer).await;
+    writeln!(out, "{}", if done.is_ok() { "success" } else { "failure" })?;
+    Ok(done?)
+}
+
+/// The peer that a miner has put on chain.
+async fn peer_of(node: &dyn FullNode, miner: Address) -> anyhow::Result<AddrInfo> {
+    let info = node.state_miner_info(miner, TipsetKey::default()).await;
+    let info = info.context("getting miner info")?;
+    let id = info
+        .peer_id
+        .with_context(|| format!("no PeerID in the info of miner {miner}"))?;
+    let addrs = info
+        .multiaddrs
+        .iter()
+        .map(|bytes| crate::multiaddr::text(bytes))
+        .collect();
+    Ok(AddrInfo { id, addrs })
+}
+
+async fn scores(node: &dyn FullNode, extended: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    for peer in node.net_pubsub_scores().await? {
+        if extended {
+            writeln!(out, "{}", serde_json::to_string(&peer)?)?;
+        } else {
+            let score = peer.score.get("Score").and_then(serde_json::Value::as_f64);
+            let score = score.with_context(|| format!("no score of {} in the answer", peer.id))?;
+            writeln!(out, "{}, {score:.6}", peer.id)?;
+        }
+    }
+    Ok(())
+}
+
+async fn reachability(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+    let info = node.net_auto_nat_status().await?;
+    let name = match info.reachability {
+        1 => "Public",
+        2 => "Private",
+        _ => "Unknown",
+    };
+    writeln!(out, "AutoNAT status:  {name}")?;
+    if !info.public_addrs.is_empty() {
+        writeln!(out, "Public address:  {}", list(&info.public_addrs))?;
+    }
+    Ok(())
+}
+
+async fn bandwidth(
+    node: &dyn FullNode,
+    by_peer: bool,
+    by_protocol: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut table = Table::open(&["Segment", "TotalIn", "TotalOut", "RateIn", "RateOut"]);
+    let mut row = |name: String, stats: &BandwidthStats| {
+        table.row([
+            name,
+            decimal_size(stats.total_in as f64),
+            decimal_size(stats.total_out as f64),
+            format!("{}/s", decimal_size(stats.rate_in)),
+            format!("{}/s", decimal_size(stats.rate_out)),
+        ]);
+    };
+    if by_peer {
+        for (peer, stats) in node.net_bandwidth_stats_by_peer().await? {
+            row(peer, &stats);
+        }
+    } else if by_protocol {
+        for (protocol, stats) in node.net_bandwidth_stats_by_protocol().await? {
+            let name = if protocol.is_empty() {
+                "<unknown>".to_owned()
+            } else {
+                protocol
+            };
+            row(name, &stats);
+        }
+    } else {
+        row("Total".to_owned(), &node.net_bandwidth_stats().await?);
+    }
+    Ok(table.write(out)?)
+}
+
+/// `1s`, `500ms`, `2m`, `1h`.
+pub(super) fn read_duration(text: &str) -> Result<Duration, String> {
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("{text:?} has no unit: write 500ms, 1s or 2m")),
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| format!("{number:?} is not a number"))?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|e| e.to_string())
+}
+
+impl Ping {
+    async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+        let peer = peer_at(&self.peer)?;
+        writeln!(out, "PING {}", peer.id)?;
+        if !peer.addrs.is_empty() {
+            node.net_connect(peer.clone())
+                .await
+                .context("connecting to the peer")?;
+        }
+        let (mut sum, mut answers) = (Duration::ZERO, 0);
+        for round in 0..self.count {
+            let begin = Instant::now();
+            match node.net_ping(peer.id.clone()).await {
+                Ok(time) => {
+                    let time = Duration::from(time);
+                    sum += time;
+                    answers += 1;
+                    writeln!(out, "Pong received: time={time:?}")?;
+                }
+                Err(error) => writeln!(out, "Ping failed: error={error}")?,
+            }
+            if round + 1 < self.count {
+                tokio::time::sleep(self.interval.saturating_sub(begin.elapsed())).await;
+            }
+        }
+        anyhow::ensure!(answers > 0 || self.count == 0, "no answer from {}", peer.id);
+        if answers > 0 {
+            writeln!(out, "Average latency: {:?}", sum / answers)?;
+        }
+        Ok(())
+    }
+}

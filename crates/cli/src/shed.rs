@@ -1,0 +1,34 @@
+//! `lotus-shed`: tools for looking into chains.
+
+mod chain_file;
+mod replay;
+mod validate;
+
+use std::io::Write;
+
+/// Tools for looking into chains
+#[derive(Debug, clap::Parser)]
+#[command(name = "lotus-shed", version)]
+pub struct Shed {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Replay(replay::Replay),
+    Validate(validate::Validate),
+}
+
+impl Shed {
+    /// Runs the command; `false` when what it checked is not in order.
+    ///
+    /// # Errors
+    /// When it could not be run.
+    pub fn run(self, out: &mut impl Write) -> anyhow::Result<bool> {
+        match self.command {
+            Command::Replay(command) => command.run(out),
+            Command::Validate(command) => command.run(out),
+        }
+    }
+}
