@@ -1,12 +1,21 @@
 //! Rules of execution that the recorded chains would not show to be broken.
 
+use std::sync::{Arc, LazyLock};
+
 use lotus_actors::StateTree;
 use lotus_networks::singletons::BURNT_FUNDS_ACTOR;
 use lotus_ports::network::BlockMessages;
-use lotus_state::{ExecutedTipset, execute::Executor};
+use lotus_state::{ExecutedTipset, execute::Executor, exported::ExportedChain, replay::replay};
 use lotus_types::{Address, Cid, Message, TokenAmount};
 
 use crate::{extended::execute_on_top, recorded::mock_chain};
+
+/// The recorded chain with every state of it in the store.
+static EXECUTED: LazyLock<(Arc<ExportedChain>, Executor)> = LazyLock::new(|| {
+    let (chain, executor) = mock_chain("mock-chain");
+    replay(&executor, chain.tipsets(), None, |_| ()).unwrap();
+    (chain, executor)
+});
 
 /// An account of the recorded chain, and its next nonce at the head.
 const SENDER: &str =
@@ -48,22 +57,16 @@ fn balance(executor: &Executor, root: &Cid, of: &Address) -> TokenAmount {
 
 #[test]
 fn a_message_with_a_wrong_nonce_costs_the_miner_its_gas() {
-    let (chain, executor) = mock_chain("mock-chain");
+    let (chain, executor) = &*EXECUTED;
     let fee = TokenAmount::from_atto(100);
     let wrong = transfer(NEXT_NONCE + 5, 1);
     let penalty = &fee * wrong.gas_limit;
-    let (_, clean) = execute_on_top(
-        &chain,
-        &executor,
-        1,
-        fee.clone(),
-        vec![(MINER, bls(vec![]))],
-    );
+    let (_, clean) = execute_on_top(chain, executor, 1, fee.clone(), vec![(MINER, bls(vec![]))]);
     let block = vec![(MINER, bls(vec![wrong]))];
-    let (_, executed) = execute_on_top(&chain, &executor, 1, fee, block);
+    let (_, executed) = execute_on_top(chain, executor, 1, fee, block);
     let applied = executed.messages.iter().find(|m| !m.implicit).unwrap();
     assert_eq!(applied.applied.penalty, penalty);
-    let burnt = |root| balance(&executor, root, &BURNT_FUNDS_ACTOR);
+    let burnt = |root| balance(executor, root, &BURNT_FUNDS_ACTOR);
     let extra = burnt(&executed.state_root) - burnt(&clean.state_root);
     // The reward actor charges three times the penalty, and burns it.
     assert_eq!(extra, penalty * 3);
@@ -71,7 +74,7 @@ fn a_message_with_a_wrong_nonce_costs_the_miner_its_gas() {
 
 #[test]
 fn messages_of_one_sender_in_two_blocks_count_as_one_run_of_nonces() {
-    let (chain, executor) = mock_chain("mock-chain");
+    let (chain, executor) = &*EXECUTED;
     let fee = TokenAmount::from_atto(100);
     let both = transfer(NEXT_NONCE, 1);
     let rival = transfer(NEXT_NONCE + 1, 2);
@@ -81,23 +84,17 @@ fn messages_of_one_sender_in_two_blocks_count_as_one_run_of_nonces() {
         (MINER, bls(vec![both.clone(), rival])),
         (MINER, bls(vec![both, other_rival, last])),
     ];
-    let (_, executed) = execute_on_top(&chain, &executor, 1, fee, blocks);
+    let (_, executed) = execute_on_top(chain, executor, 1, fee, blocks);
     let run = [(NEXT_NONCE, 0), (NEXT_NONCE + 1, 0), (NEXT_NONCE + 2, 0)];
     assert_eq!(explicit(&executed), run);
 }
 
 #[test]
 fn every_null_epoch_has_a_cron_of_its_own() {
-    let (chain, executor) = mock_chain("mock-chain");
+    let (chain, executor) = &*EXECUTED;
     let fee = TokenAmount::from_atto(100);
-    let (_, near) = execute_on_top(
-        &chain,
-        &executor,
-        1,
-        fee.clone(),
-        vec![(MINER, bls(vec![]))],
-    );
-    let (_, far) = execute_on_top(&chain, &executor, 4, fee, vec![(MINER, bls(vec![]))]);
+    let (_, near) = execute_on_top(chain, executor, 1, fee.clone(), vec![(MINER, bls(vec![]))]);
+    let (_, far) = execute_on_top(chain, executor, 4, fee, vec![(MINER, bls(vec![]))]);
     let epoch = |executed: &ExecutedTipset| {
         let tree = StateTree::load(&executor.store, &executed.state_root).unwrap();
         tree.reward_state().unwrap().epoch
