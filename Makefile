@@ -13,9 +13,11 @@ devnet: ## set up, build, then run a local network and store a file in it; Ctrl-
 	@scripts/devnet.sh $(ARGS)
 
 devnet-clean: build ## remove the local network
+	@test -x out/bin/lotus-devnet || { echo "lotus-devnet is not part of this version yet" >&2; exit 1; }
 	@out/bin/lotus-devnet clean
 
 bench: build ## measure this machine; docs/benchmarks.md has results
+	@test -x out/bin/lotus-bench || { echo "lotus-bench is not part of this version yet" >&2; exit 1; }
 	@out/bin/lotus-bench $(ARGS)
 
 check: ## formatting, lints and layers
