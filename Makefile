@@ -9,14 +9,14 @@ build: ## all binaries, in out/bin
 test: ## set up what is missing, then run all tests
 	@scripts/test.sh $(ARGS)
 
-devnet: ## set up, build, then run a local network and store a file in it; Ctrl-C stops it
+devnet: ## run a local network and store a file in it (not there yet: README.md says how far it is)
 	@scripts/devnet.sh $(ARGS)
 
-devnet-clean: build ## remove the local network
+devnet-clean: build ## remove the local network (not there yet)
 	@test -x out/bin/lotus-devnet || { echo "lotus-devnet is not part of this version yet" >&2; exit 1; }
 	@out/bin/lotus-devnet clean
 
-bench: build ## measure this machine; docs/benchmarks.md has results
+bench: build ## measure this machine (not there yet)
 	@test -x out/bin/lotus-bench || { echo "lotus-bench is not part of this version yet" >&2; exit 1; }
 	@out/bin/lotus-bench $(ARGS)
 
