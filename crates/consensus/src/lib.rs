@@ -27,3 +27,4 @@ pub mod weight;
 
 pub use error::{BlockError, Rule, Violation};
 pub use validate::BlockValidator;
+pub use weight::ExpectedConsensus;

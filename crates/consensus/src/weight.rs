@@ -4,12 +4,24 @@
 //! `filcns.Weight`: parent weight + log₂(power)·2⁸ + log₂(power)·Σ wins·½·2⁸ / 5.
 
 use lotus_actors::StateTree;
+use lotus_blockstore::SharedBlockstore;
+use lotus_chain::Weigher;
 use lotus_networks::policy::{BLOCKS_PER_EPOCH, WEIGHT_RATIO_DENOM, WEIGHT_RATIO_NUM};
-use lotus_ports::Blockstore;
+use lotus_ports::{Blockstore, network::Fault};
 use lotus_state::StateFault;
 use lotus_types::{BigInt, Tipset};
 use num_bigint::BigInt as Int;
 use num_integer::Integer as _;
+
+/// Expected Consensus' weight, for the chain store.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExpectedConsensus;
+
+impl Weigher for ExpectedConsensus {
+    fn weight(&self, blocks: &SharedBlockstore, tipset: &Tipset) -> Result<BigInt, Fault> {
+        Ok(weight(blocks, tipset)?)
+    }
+}
 
 /// The weight of the chain that ends in `tipset`. Its parents' state must be in `store`.
 ///

@@ -11,16 +11,15 @@
 
 use std::sync::LazyLock;
 
+use lotus_networks::policy::BLOCKS_PER_EPOCH;
 use num_bigint::{BigInt, BigUint};
 use num_integer::Integer as _;
 use num_traits::{One as _, Signed as _};
 
 use crate::vrf::vrf_digest;
 
-/// Expected number of wins per epoch over all miners.
-pub const EXPECTED_LEADERS_PER_EPOCH: u32 = 5;
 /// The most wins one miner can have in one epoch.
-pub const MAX_WIN_COUNT: u64 = 3 * EXPECTED_LEADERS_PER_EPOCH as u64;
+pub const MAX_WIN_COUNT: u64 = 3 * BLOCKS_PER_EPOCH;
 
 /// Fractional bits of the fixed-point numbers.
 const PRECISION: u32 = 256;
@@ -83,7 +82,7 @@ fn win_count_of_digest(power: &BigInt, total_power: &BigInt, digest: &[u8; 32]) 
         return 0;
     }
     let point = BigInt::from(BigUint::from_bytes_be(digest)); // in [0, 1) as Q.256
-    let lambda = ((power * EXPECTED_LEADERS_PER_EPOCH) << PRECISION).div_floor(total_power);
+    let lambda = ((power * BLOCKS_PER_EPOCH) << PRECISION).div_floor(total_power);
     let mut tail = PoissonTail::new(lambda);
     let mut wins = 0;
     while point < tail.probability && wins < MAX_WIN_COUNT {

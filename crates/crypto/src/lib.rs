@@ -23,7 +23,7 @@ pub mod secp256k1;
 mod signature;
 mod vrf;
 
-pub use election::{EXPECTED_LEADERS_PER_EPOCH, MAX_WIN_COUNT, compute_win_count};
+pub use election::{MAX_WIN_COUNT, compute_win_count};
 pub use error::{KeyError, SignatureError};
 pub use hash::{blake2b_256, sha256};
 pub use key::{SigningKey, export_key, parse_exported_key};

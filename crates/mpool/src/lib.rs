@@ -35,8 +35,9 @@ pub mod select;
 pub mod service;
 
 pub use chain::{Account, NodeChain, PoolChain};
-pub use config::{ConfigError, MpoolConfig};
+pub use config::ConfigError;
 pub use error::{AddError, PoolError, Stopped};
+pub use lotus_rpc_api::types::mpool::MpoolConfig;
 pub use pending::Pooled;
 pub use pool::{Source, Update};
 pub use service::{Mpool, MpoolParts};

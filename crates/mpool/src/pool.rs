@@ -21,6 +21,7 @@ use tokio::sync::broadcast;
 use crate::{
     AddError, ConfigError, MpoolConfig, PoolChain, Pooled, chains,
     chains::Sender,
+    config,
     pending::{Admission, BlockEffects, MAX_PENDING, MAX_PENDING_UNTRUSTED, Pending, in_256ths},
     rules,
     select::{self, Snapshot},
@@ -135,7 +136,7 @@ impl Pool {
 
     /// Changes the settings, durably.
     pub(crate) fn set_config(&mut self, config: MpoolConfig) -> Result<(), SetConfigError> {
-        config.validate()?;
+        config::validate(&config)?;
         let text = serde_json::to_vec(&config).map_err(|e| SetConfigError::Fault(e.into()))?;
         self.meta
             .set(CONFIG_KEY, &text)

@@ -371,7 +371,9 @@ impl Task {
     async fn maybe_prune(&mut self) -> bool {
         let now = self.parts.clock.now();
         let due = self.pool.as_ref().is_some_and(|pool| {
-            let cool = self.last_prune.saturating_add(pool.config().prune_cooldown);
+            let cool = self
+                .last_prune
+                .saturating_add(pool.config().prune_cooldown.into());
             pool.wants_pruning() && now >= cool
         });
         if !due {

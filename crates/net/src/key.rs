@@ -8,9 +8,23 @@ use std::fmt;
 
 use libp2p::identity::{KeyType, Keypair};
 use lotus_ports::network::PeerId;
+use lotus_runtime::repo::keystore::{Keystore, KeystoreError};
+use lotus_types::KeyInfo;
 
 /// Name and type of the host key in Lotus' keystore.
 pub const KEYSTORE_NAME: &str = "libp2p-host";
+
+/// Why a repo gave no host key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeptKeyError {
+    /// The keystore cannot be read or written.
+    #[error("the host key in the keystore")]
+    Keystore(#[from] KeystoreError),
+    /// What it holds is no host key.
+    #[error(transparent)]
+    Key(#[from] HostKeyError),
+}
 
 /// A private key that identifies this host. Its `Debug` shows the peer id only.
 #[derive(Clone)]
@@ -25,6 +39,32 @@ impl HostKey {
     /// Makes a new ed25519 key from the system's randomness.
     pub fn generate() -> Self {
         Self(Keypair::generate_ed25519())
+    }
+
+    /// The key that a repo keeps, which is made at the first call: the peer id stays the same from
+    /// then on.
+    ///
+    /// # Errors
+    /// [`KeptKeyError`].
+    pub fn kept_in(keystore: &Keystore) -> Result<Self, KeptKeyError> {
+        match keystore.get(KEYSTORE_NAME) {
+            Ok(info) => Ok(Self::from_keystore_bytes(&info.private_key)?),
+            Err(KeystoreError::NotFound { .. }) => {
+                let key = Self::generate();
+                key.keep_in(keystore)?;
+                Ok(key)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts the key into a keystore that has none yet.
+    ///
+    /// # Errors
+    /// [`KeptKeyError`].
+    pub fn keep_in(&self, keystore: &Keystore) -> Result<(), KeptKeyError> {
+        let info = KeyInfo::new(KEYSTORE_NAME.into(), self.to_keystore_bytes()?);
+        Ok(keystore.put(KEYSTORE_NAME, &info)?)
     }
 
     /// Reads the private key bytes of Lotus' keystore entry.
@@ -55,6 +95,11 @@ impl HostKey {
     /// The identity that peers know this host by.
     pub fn peer_id(&self) -> PeerId {
         PeerId::from_text(self.0.public().to_peer_id().to_base58())
+    }
+
+    /// The same identity in libp2p's binary form, as miner actors keep it.
+    pub fn peer_id_bytes(&self) -> Vec<u8> {
+        self.0.public().to_peer_id().to_bytes()
     }
 
     pub(crate) const fn pair(&self) -> &Keypair {

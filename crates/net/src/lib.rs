@@ -48,7 +48,7 @@ pub use exchange::{
 };
 pub use gossip::MAX_SIZE as MAX_GOSSIP_SIZE;
 pub use hello::{HELLO_PROTOCOL, HelloMessage, LatencyMessage};
-pub use key::{HostKey, HostKeyError, KEYSTORE_NAME};
+pub use key::{HostKey, HostKeyError, KEYSTORE_NAME, KeptKeyError};
 pub use metrics::Metrics;
 pub use peers::PeerInfo;
 pub use service::{NetService, PingError, Stopped};

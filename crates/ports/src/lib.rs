@@ -3,7 +3,7 @@
 //! | module | port | implemented by |
 //! |---|---|---|
 //! | [`vm`] | executing messages on a state | `vm` |
-//! | [`proofs`] | making and checking proofs | `proofs` |
+//! | [`proofs`] | making and checking proofs; [`fr32`], the form of the data in their files | `proofs` |
 //! | [`network`] | peers | `net`, `chain` |
 //! | [`beacon`] | public randomness | `beacon` |
 //! | [`keystore`] | private keys | `runtime`, here in memory |
@@ -13,6 +13,7 @@
 
 pub mod beacon;
 pub mod clock;
+pub mod fr32;
 pub mod keystore;
 pub mod network;
 pub mod proofs;

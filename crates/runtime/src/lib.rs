@@ -9,6 +9,7 @@
 //! | [`logging`] | log output and levels, changeable while running |
 //! | [`metrics`] | the one registry that services register on |
 //! | [`limits`] | file descriptors |
+//! | [`clock`], [`version`] | the machine's clock; what the suite calls itself |
 //! | [`atomic`] | files that are there as a whole or not at all |
 //!
 //! # Lotus parity
@@ -16,6 +17,7 @@
 //! operator's scripts keep working.
 
 pub mod atomic;
+pub mod clock;
 pub mod config;
 pub mod limits;
 pub mod logging;
@@ -23,3 +25,4 @@ pub mod metrics;
 pub mod pool;
 pub mod repo;
 pub mod supervisor;
+pub mod version;

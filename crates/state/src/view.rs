@@ -1,5 +1,6 @@
 //! What execution needs of the chain.
 
+use lotus_chain::ChainStore;
 use lotus_ports::network::{BlockMessages, Fault};
 use lotus_types::{BlockHeader, ChainEpoch, Tipset, TipsetKey};
 
@@ -27,6 +28,20 @@ pub trait ChainView: Send + Sync {
     /// # Errors
     /// When `height` is above `from` or below 0, or the store failed.
     fn tipset_at(&self, height: ChainEpoch, from: &Tipset, before: bool) -> Result<Tipset, Fault>;
+}
+
+impl ChainView for ChainStore {
+    fn tipset(&self, key: &TipsetKey) -> Result<Tipset, Fault> {
+        Ok(self.tipset(key)?)
+    }
+
+    fn block_messages(&self, header: &BlockHeader) -> Result<BlockMessages, Fault> {
+        Ok(self.block_messages(header)?)
+    }
+
+    fn tipset_at(&self, height: ChainEpoch, from: &Tipset, before: bool) -> Result<Tipset, Fault> {
+        Ok(self.tipset_by_height(height, from, before)?)
+    }
 }
 
 /// [`ChainView::tipset`] with this crate's error.

@@ -16,7 +16,6 @@
 //! | [`judge`] | the port to consensus |
 //! | [`bad`] | blocks known to be invalid |
 //! | [`status`] | what is going on, for `SyncState` and `sync wait` |
-//! | [`stored`] | the chain store as execution and consensus see it |
 //!
 //! # Invariants
 //! - A header enters the store only after its parents, and only validated: what the store has is valid.
@@ -35,7 +34,6 @@ pub mod judge;
 pub mod segment;
 pub mod service;
 pub mod status;
-pub mod stored;
 pub mod syncer;
 pub mod targets;
 
@@ -43,5 +41,4 @@ pub use bad::BadBlocks;
 pub use judge::{Judge, NodeJudge};
 pub use service::{ChainSync, SubmitError, SyncConfig, SyncParts};
 pub use status::{Stage, SyncStatus, Work};
-pub use stored::{ExpectedConsensus, StoredChain};
 pub use syncer::SyncError;

@@ -1,5 +1,7 @@
 //! Messages that are not yet on chain.
 
+use std::time::Duration;
+
 use lotus_types::{Address, Message, SignedMessage, TokenAmount};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,21 +44,34 @@ impl MpoolUpdate {
 
 /// How the pool works.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 pub struct MpoolConfig {
-    /// Senders whose messages come first and are never pruned.
-    #[serde(default, with = "go::nil")]
+    /// Senders whose messages go first into blocks and are never pruned.
+    #[serde(with = "go::nil")]
     pub priority_addrs: Vec<Address>,
-    /// Messages from which on it is pruned.
-    pub size_limit_high: i64,
-    /// Messages that are left.
-    pub size_limit_low: i64,
-    /// How much more a replacement must pay.
+    /// Messages held before the cheapest are pruned. Default: 30000.
+    pub size_limit_high: usize,
+    /// Messages left after pruning. Default: 20000.
+    pub size_limit_low: usize,
+    /// A replacement needs this many times the premium of the message that it replaces. Default: 1.25.
     pub replace_by_fee_ratio: f64,
-    /// Pause between two prunes.
+    /// Least time between two prunes. Default: 1 minute.
     pub prune_cooldown: Nanos,
-    /// Factor on estimated gas.
+    /// Estimated gas limits are this many times the gas that a dry run used. Default: 1.25.
     pub gas_limit_overestimation: f64,
+}
+
+impl Default for MpoolConfig {
+    fn default() -> Self {
+        Self {
+            priority_addrs: Vec::new(),
+            size_limit_high: 30_000,
+            size_limit_low: 20_000,
+            replace_by_fee_ratio: 1.25,
+            prune_cooldown: Duration::from_secs(60).into(),
+            gas_limit_overestimation: 1.25,
+        }
+    }
 }
 
 /// A message to be signed.

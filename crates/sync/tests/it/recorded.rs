@@ -6,11 +6,12 @@ use lotus_beacon::MockBeacon;
 use lotus_blockstore::{MemoryMetadata, SharedBlockstore, car};
 use lotus_chain::{ChainStore, ChainStoreOptions, weight::BlockCountWeigher};
 use lotus_consensus::BlockValidator;
+use lotus_consensus::ExpectedConsensus;
 use lotus_networks::Network;
 use lotus_ports::beacon::BeaconSchedule;
 use lotus_proofs::MockVerifier;
 use lotus_state::{StateManager, execute::Executor};
-use lotus_sync::{ExpectedConsensus, NodeJudge, Stage, StoredChain};
+use lotus_sync::{NodeJudge, Stage};
 use lotus_types::{Cid, Tipset, TipsetKey};
 use lotus_vm::{BundleStore, FilecoinVm};
 
@@ -73,7 +74,7 @@ fn newcomer(exporter: &ChainStore) -> (ChainStore, StateManager) {
         ..Network::devnet("test")
     };
     let states = StateManager::new(Executor {
-        view: Arc::new(StoredChain(chain.clone())),
+        view: Arc::new(chain.clone()),
         store: blocks,
         vm: Arc::new(FilecoinVm::new()),
         network: Arc::new(network),
