@@ -22,7 +22,7 @@
 //!
 //! # Lotus parity
 //! Replaces `storage/sealer` and `storage/paths`. Not here yet: upgrades with deals, downloading
-//! sectors, pieces that are streamed to workers of other processes, PoSt workers.
+//! sectors, PoSt workers.
 
 pub mod api;
 pub mod calls;
@@ -36,5 +36,5 @@ pub mod transfer;
 pub mod worker;
 
 pub use api::{PieceData, PoStProver, SealError, Sealer};
-pub use manager::{Manager, ManagerDeps};
+pub use manager::{Manager, ManagerDeps, PieceReader};
 pub use worker::{LocalWorker, WorkerDeps};

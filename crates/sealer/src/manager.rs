@@ -10,9 +10,13 @@
 //! # Lotus parity
 //! `sealer.Manager` with its work tracker.
 
+mod pieces;
 mod post;
 mod returns;
 mod sealing;
+mod work;
+
+pub use pieces::PieceReader;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,7 +30,7 @@ use lotus_rpc_api::{
     RpcError,
     types::{
         storage::SectorFileType,
-        worker::{CallError, CallId, TaskType, WorkerInfo, WorkerStats},
+        worker::{CallError, CallId, TaskType, WorkerInfo, WorkerJob, WorkerStats},
     },
     worker::Worker,
 };
@@ -38,7 +42,7 @@ use uuid::Uuid;
 
 use crate::{
     SealError,
-    calls::{CallStore, Kind, Outcome, from_call_error},
+    calls::{CallStore, Outcome},
     index::{HEARTBEAT, Index},
     sched::{self, Active, Assigner, Decision, Reason, Request},
     store::Store,
@@ -67,11 +71,19 @@ impl fmt::Debug for ManagerDeps {
     }
 }
 
-/// A worker that is connected.
-struct Handle {
+/// How a worker is reached.
+#[derive(Clone)]
+struct Place {
     api: Arc<dyn Worker>,
     /// Set for the worker in this process, which takes data without a stream.
     local: Option<Arc<LocalWorker>>,
+    /// Where the API of a worker elsewhere is; data are pushed to the same server.
+    url: Option<String>,
+}
+
+/// A worker that is connected.
+struct Handle {
+    place: Place,
     snapshot: sched::Worker,
     paths: BTreeSet<lotus_rpc_api::types::storage::StorageId>,
     seals: bool,
@@ -93,8 +105,6 @@ struct Files {
     allocate: SectorFileType,
     /// On a path where sectors stay.
     long_term: bool,
-    /// The data are in this process.
-    local_only: bool,
     /// The existing files are changed, moved or removed.
     exclusive: bool,
 }
@@ -105,10 +115,14 @@ struct State {
     queue: Vec<Queued>,
     reasons: BTreeMap<Uuid, Reason>,
     waiting: HashMap<CallId, Vec<oneshot::Sender<Outcome>>>,
+    /// What workers are doing.
+    jobs: HashMap<CallId, (Uuid, WorkerJob)>,
     /// Results of calls whose ids were not known yet when they came.
     early: HashMap<CallId, Outcome>,
 }
 
+/// A worker answers within this time, or counts as gone.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Results that came before their calls were on record: more than this are not kept.
 const MAX_EARLY: usize = 1000;
 
@@ -131,8 +145,7 @@ impl fmt::Debug for Manager {
 struct Slot {
     manager: Manager,
     worker: Uuid,
-    api: Arc<dyn Worker>,
-    local: Option<Arc<LocalWorker>>,
+    place: Place,
     task: TaskType,
     needs: lotus_rpc_api::types::worker::Resources,
 }
@@ -168,12 +181,17 @@ impl Manager {
         }))
     }
 
-    /// Takes a worker in, or notices what changed of it.
+    /// Takes a worker of another process in, or notices what changed of it. `url` is that of its API.
     ///
     /// # Errors
     /// When the worker cannot be asked.
-    pub async fn connect(&self, api: Arc<dyn Worker>) -> Result<Uuid, RpcError> {
-        self.take_in(api, None).await
+    pub async fn connect(&self, api: Arc<dyn Worker>, url: String) -> Result<Uuid, RpcError> {
+        self.take_in(Place {
+            api,
+            local: None,
+            url: Some(url),
+        })
+        .await
     }
 
     /// Takes the worker of this process in.
@@ -181,15 +199,16 @@ impl Manager {
     /// # Errors
     /// When it cannot be asked.
     pub async fn connect_local(&self, worker: Arc<LocalWorker>) -> Result<Uuid, RpcError> {
-        self.take_in(Arc::clone(&worker) as Arc<dyn Worker>, Some(worker))
-            .await
+        self.take_in(Place {
+            api: Arc::clone(&worker) as Arc<dyn Worker>,
+            local: Some(worker),
+            url: None,
+        })
+        .await
     }
 
-    async fn take_in(
-        &self,
-        api: Arc<dyn Worker>,
-        local: Option<Arc<LocalWorker>>,
-    ) -> Result<Uuid, RpcError> {
+    async fn take_in(&self, place: Place) -> Result<Uuid, RpcError> {
+        let api = &place.api;
         let session = api.session().await?;
         let info: WorkerInfo = api.info().await?;
         let tasks = api.task_types().await?.into_keys().collect();
@@ -203,8 +222,7 @@ impl Manager {
                 .map(|h| h.snapshot.active.clone());
             let active = active.unwrap_or_default();
             let handle = Handle {
-                api,
-                local,
+                place,
                 snapshot: sched::Worker {
                     enabled,
                     tasks,
@@ -221,22 +239,27 @@ impl Manager {
         Ok(session)
     }
 
-    /// Asks all workers how they are; those that do not answer or have a new session are let go.
-    /// To be called every few seconds.
+    /// Asks all workers how they are. One that does not answer gets nothing new until it does; one
+    /// that has a new session is another worker now. To be called every few seconds.
     pub async fn refresh(&self) {
         let all: Vec<_> = {
             let state = self.0.state.lock();
             let each = state.workers.iter();
-            each.map(|(id, h)| (*id, Arc::clone(&h.api), h.local.clone()))
-                .collect()
+            each.map(|(id, h)| (*id, h.place.clone())).collect()
         };
-        for (session, api, local) in all {
-            match tokio::time::timeout(Duration::from_secs(5), self.take_in(api, local)).await {
-                Ok(Ok(now)) if now == session => {}
-                other => {
-                    tracing::warn!(worker = %session, answer = ?other, "worker is gone");
-                    self.0.state.lock().workers.remove(&session);
-                }
+        for (session, place) in all {
+            let answer = tokio::time::timeout(PATIENCE, self.take_in(place)).await;
+            if matches!(answer, Ok(Ok(now)) if now == session) {
+                continue;
+            }
+            let mut state = self.0.state.lock();
+            if let Ok(Ok(now)) = answer {
+                tracing::info!(worker = %session, %now, "worker was started anew");
+                state.workers.remove(&session);
+            } else if let Some(handle) = state.workers.get_mut(&session)
+                && std::mem::replace(&mut handle.snapshot.enabled, false)
+            {
+                tracing::warn!(worker = %session, ?answer, "worker does not answer");
             }
         }
         self.assign();
@@ -331,8 +354,7 @@ impl Manager {
             let slot = Slot {
                 manager: self.clone(),
                 worker,
-                api: Arc::clone(&handle.api),
-                local: handle.local.clone(),
+                place: handle.place.clone(),
                 task: request.task,
                 needs,
             };
@@ -369,94 +391,6 @@ impl Manager {
             .await
             .map_err(|_| SealError::Temporary("the scheduler is stopping".to_owned()))
     }
-
-    /// Takes a result that a worker delivers.
-    fn deliver(&self, call: &CallId, outcome: Outcome) -> Result<(), SealError> {
-        let known = self.0.deps.work.finish(call, &outcome)?;
-        let mut state = self.0.state.lock();
-        match state.waiting.remove(call) {
-            Some(waiting) => waiting
-                .into_iter()
-                .for_each(|w| drop(w.send(outcome.clone()))),
-            None if !known && state.early.len() < MAX_EARLY => {
-                state.early.insert(*call, outcome);
-            }
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// Waits for a call that is on record.
-    async fn wait(&self, key: &str, call: &CallId) -> Result<Outcome, SealError> {
-        let answer = {
-            let mut state = self.0.state.lock();
-            if let Some(outcome) = state.early.remove(call) {
-                self.0.deps.work.finish(call, &outcome)?;
-                return Ok(outcome);
-            }
-            // Under the lock, so that no delivery comes between looking and waiting.
-            let recorded = self.0.deps.work.get(key)?;
-            if let Some(outcome) = recorded.and_then(|r| r.outcome) {
-                return Ok(outcome);
-            }
-            let (reply, answer) = oneshot::channel();
-            state.waiting.entry(*call).or_default().push(reply);
-            answer
-        };
-        answer
-            .await
-            .map_err(|_| SealError::Temporary("the manager is stopping".to_owned()))
-    }
-
-    /// Has a piece of work done once: finds it running or done, or begins it with `start`.
-    async fn once<F>(
-        &self,
-        key: String,
-        kind: Kind,
-        sector: &SectorRef,
-        task: TaskType,
-        files: Files,
-        mut start: impl FnMut(Arc<dyn Worker>, Option<Arc<LocalWorker>>) -> F,
-    ) -> Result<crate::calls::Output, SealError>
-    where
-        F: Future<Output = Result<CallId, RpcError>>,
-    {
-        loop {
-            let recorded = self.0.deps.work.get(&key)?;
-            let (call, slot) = match recorded {
-                Some(recorded) => (recorded.call, None),
-                None => {
-                    // Nobody reads what is written or moved, here or in another task.
-                    let locks = &self.0.deps.index.locks;
-                    let lock = if files.exclusive {
-                        locks
-                            .lock(sector.id, SectorFileType::NONE, files.existing)
-                            .await
-                    } else {
-                        locks.lock(sector.id, files.existing, files.allocate).await
-                    };
-                    let slot = self.slot(sector, task.clone(), files).await?;
-                    let begun = start(Arc::clone(&slot.api), slot.local.clone()).await;
-                    let call = begun.map_err(|e| SealError::Temporary(e.to_string()))?;
-                    self.0.deps.work.begin(&key, &call, kind)?;
-                    (call, Some((slot, lock)))
-                }
-            };
-            let outcome = self.wait(&key, &call).await?;
-            drop(slot);
-            match outcome {
-                Ok(output) => return Ok(output),
-                Err(error) if error.code == CallError::WORKER_RESTART => {
-                    tracing::warn!(%call, "worker was restarted, doing the work again");
-                    self.0.deps.work.forget(&key)?;
-                }
-                Err(error) => {
-                    self.0.deps.work.forget_results(sector.id)?;
-                    return Err(from_call_error(&error));
-                }
-            }
-        }
-    }
 }
 
 /// Workers that could do the task as far as files go, and those that have the files.
@@ -474,9 +408,7 @@ fn places(
     let can = |h: &Handle| {
         let needs_path =
             files.existing != SectorFileType::NONE || files.allocate != SectorFileType::NONE;
-        (!files.local_only || h.local.is_some())
-            && (!files.long_term || h.stores)
-            && (files.long_term || !needs_path || h.seals)
+        (!files.long_term || h.stores) && (files.long_term || !needs_path || h.seals)
     };
     let has_all = |h: &Handle| {
         have.values()
@@ -484,9 +416,7 @@ fn places(
     };
     let eligible: BTreeSet<_> = workers
         .iter()
-        .filter(|(_, h)| {
-            can(h) || !files.long_term && !files.local_only && !have.is_empty() && has_all(h)
-        })
+        .filter(|(_, h)| can(h) || !files.long_term && !have.is_empty() && has_all(h))
         .map(|(id, _)| *id)
         .collect();
     let preferred = workers

@@ -11,6 +11,7 @@
 mod copy;
 mod disk;
 mod moving;
+mod reading;
 
 use std::{
     collections::BTreeMap,
@@ -36,6 +37,7 @@ use crate::{
 };
 
 pub(crate) use copy::{finish as copy_finish, remove_any};
+pub(crate) use reading::{PaddedReader, unpadded};
 
 #[derive(Debug, Clone)]
 struct OpenPath {
@@ -135,7 +137,7 @@ impl Store {
         let root = dir.clone();
         let opened = blocking("opening a storage path", move || {
             let meta: LocalStorageMeta = read_json(&root.join(META_FILE))?;
-            let files = disk::scan(&root)?;
+            let files = disk::scan(&root, true)?;
             Ok((meta, files, disk::stat(&root)?))
         });
         let (meta, files, stat) = opened.await?;
@@ -153,6 +155,66 @@ impl Store {
             .write()
             .insert(id.clone(), OpenPath { dir, meta });
         Ok(id)
+    }
+
+    /// Attaches all open paths to the index again, and declares what lies in them: to an index that
+    /// has lost what it knew.
+    ///
+    /// # Errors
+    /// When a path cannot be read or the index cannot be asked.
+    pub async fn announce(&self) -> Result<(), SealError> {
+        let open: Vec<_> = self.paths.read().values().cloned().collect();
+        for OpenPath { meta, .. } in open {
+            let stat = self.stat(&meta.id).await?;
+            let attach = self.index.storage_attach(self.info(&meta), stat);
+            attach
+                .await
+                .map_err(|e| temporary("attaching a storage path", e))?;
+        }
+        self.redeclare(None, false).await
+    }
+
+    /// Declares what lies in a path, or in all paths, again; with `drop_missing` also what no longer
+    /// lies there.
+    ///
+    /// # Errors
+    /// When a path cannot be read or the index cannot be asked.
+    pub async fn redeclare(
+        &self,
+        id: Option<&StorageId>,
+        drop_missing: bool,
+    ) -> Result<(), SealError> {
+        let open: Vec<_> = {
+            let paths = self.paths.read();
+            let wanted = paths
+                .iter()
+                .filter(|(have, _)| id.is_none_or(|id| id == *have));
+            wanted
+                .map(|(id, path)| (id.clone(), path.clone()))
+                .collect()
+        };
+        for (id, OpenPath { dir, meta }) in open {
+            let files = blocking("reading a storage path", move || disk::scan(&dir, false)).await?;
+            for (sector, kind) in &files {
+                self.declare(&id, *sector, *kind, meta.can_store).await?;
+            }
+            if !drop_missing {
+                continue;
+            }
+            let listed = self.index.storage_list().await;
+            let listed = listed.map_err(|e| temporary("listing sector files", e))?;
+            for decl in listed.get(&id).into_iter().flatten() {
+                for kind in decl.sector_file_type.kinds() {
+                    let sector = decl.sector();
+                    if !files.contains(&(sector, kind)) {
+                        let gone = self.index.storage_drop_sector(id.clone(), sector, kind);
+                        gone.await
+                            .map_err(|e| temporary("dropping a sector file", e))?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Forgets a path. Its files stay.

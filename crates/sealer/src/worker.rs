@@ -21,6 +21,7 @@ use std::{
 };
 
 use lotus_ports::{clock::Clock, proofs::Prover};
+use lotus_rpc::PushStreams;
 use lotus_rpc_api::{
     RpcError,
     miner::WorkerReturnApi,
@@ -35,6 +36,7 @@ use lotus_types::{
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -55,6 +57,10 @@ pub struct WorkerDeps {
     pub prover: Arc<dyn Prover>,
     /// The miner, which takes results.
     pub returns: Arc<dyn WorkerReturnApi>,
+    /// Data that are sent to this process beside calls; `None` when it takes none.
+    pub streams: Option<PushStreams>,
+    /// Cancelled when the worker is asked to shut down; `None` when it ends only with its process.
+    pub shutdown: Option<CancellationToken>,
     /// Calls so far.
     pub calls: CallStore,
     /// The time.

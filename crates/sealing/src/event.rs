@@ -233,6 +233,14 @@ impl Event {
         self.parts().1
     }
 
+    /// The fields as JSON text, in the order in which Lotus writes them (a JSON object is sorted).
+    pub(crate) fn fields_text(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let inner = text.split_once(':').map(|(_name, fields)| fields);
+        let inner = inner.and_then(|fields| fields.strip_suffix('}'));
+        inner.unwrap_or("{}").to_owned()
+    }
+
     /// Puts a name and its fields together again.
     ///
     /// # Errors

@@ -41,10 +41,19 @@ pub fn fill(used: u64, align: u64) -> Vec<u64> {
     if !align.is_power_of_two() {
         return Vec::new();
     }
-    let gap = used.wrapping_neg() & (align - 1);
+    powers_of_two(used.wrapping_neg() & (align - 1))
+}
+
+/// Sizes of the zero pieces that fill a sector up behind `used` bytes: all of an empty one.
+pub fn fill_up(used: u64, sector: SectorSize) -> Vec<u64> {
+    powers_of_two(sector.saturating_sub(used))
+}
+
+/// The powers of two that make up a number, the smallest first.
+fn powers_of_two(sum: u64) -> Vec<u64> {
     (0..64)
         .map(|bit| 1_u64 << bit)
-        .filter(|size| gap & size != 0)
+        .filter(|size| sum & size != 0)
         .collect()
 }
 

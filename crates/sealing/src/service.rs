@@ -64,7 +64,7 @@ pub struct LogLine {
 
 impl LogLine {
     fn new(at: u64, event: &Event) -> Self {
-        let fields = event.fields();
+        let fields = event.fields_text();
         Self {
             kind: format!("event;sealing.{}", event.name()),
             timestamp: at,

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lotus_ports::proofs::{AggregateSealVerifyInfo, Randomness, UnsealRange};
-use lotus_rpc_api::{
-    ErrorObject, RpcError, code,
-    types::{
-        storage::SectorFileType,
-        worker::{PieceData as ApiData, Range, TaskType},
-    },
+use lotus_ports::proofs::{AggregateSealVerifyInfo, Randomness};
+use lotus_rpc_api::types::{
+    storage::SectorFileType,
+    worker::{Range, TaskType},
 };
 use lotus_types::{
     Bytes, Cid, PieceInfo, SectorId,
@@ -23,17 +20,17 @@ use crate::{
     calls::{Kind, Output},
 };
 
-const UNSEALED: SectorFileType = SectorFileType::UNSEALED;
-const SEALED: SectorFileType = SectorFileType::SEALED;
-const CACHE: SectorFileType = SectorFileType::CACHE;
+pub(super) const UNSEALED: SectorFileType = SectorFileType::UNSEALED;
+pub(super) const SEALED: SectorFileType = SectorFileType::SEALED;
+pub(super) const CACHE: SectorFileType = SectorFileType::CACHE;
 
 /// Names work by what it is and what goes in: the same inputs are the same work.
-fn key(kind: Kind, sector: SectorId, inputs: &impl Serialize) -> String {
+pub(super) fn key(kind: Kind, sector: SectorId, inputs: &impl Serialize) -> String {
     let inputs = serde_json::to_vec(inputs).unwrap_or_default();
     format!("{kind:?}/{sector}/{}", Cid::of_raw(&inputs))
 }
 
-fn unexpected(output: &Output) -> SealError {
+pub(super) fn unexpected(output: &Output) -> SealError {
     SealError::Failed(format!(
         "a worker answered with another kind of result: {output:?}"
     ))
@@ -55,62 +52,7 @@ impl Sealer for Manager {
         size: UnpaddedPieceSize,
         data: PieceData,
     ) -> Result<PieceInfo, SealError> {
-        let is_first = existing.is_empty();
-        let files = Files {
-            existing: if is_first {
-                SectorFileType::NONE
-            } else {
-                UNSEALED
-            },
-            allocate: if is_first {
-                UNSEALED
-            } else {
-                SectorFileType::NONE
-            },
-            local_only: !matches!(data, PieceData::Zeros),
-            ..Files::default()
-        };
-        // Zeros are the same work again; other data are not known by any name.
-        let key = match &data {
-            PieceData::Zeros => key(Kind::AddPiece, sector.id, &(&existing, size)),
-            _ => format!(
-                "{:?}/{}/{}",
-                Kind::AddPiece,
-                sector.id,
-                uuid::Uuid::new_v4()
-            ),
-        };
-        let mut data = Some(data);
-        let output = self.once(
-            key,
-            Kind::AddPiece,
-            &sector,
-            TaskType::ADD_PIECE,
-            files,
-            |api, local| {
-                let (existing, data) = (existing.clone(), data.take());
-                async move {
-                    let used = || {
-                        let text = "the worker was restarted while it read a stream";
-                        RpcError::Answered(ErrorObject::new(code::METHOD, text))
-                    };
-                    match (local, data) {
-                        (_, None) => Err(used()),
-                        (Some(local), Some(data)) => local
-                            .add_piece_data(sector, existing, size, data)
-                            .map_err(|e| RpcError::Answered(ErrorObject::new(code::METHOD, e))),
-                        (None, Some(_)) => {
-                            api.add_piece(sector, existing, size, ApiData::Null(size.0))
-                                .await
-                        }
-                    }
-                }
-            },
-        );
-        match output.await? {
-            Output::Piece(piece) => Ok(piece),
-            other => Err(unexpected(&other)),
-        }
+        self.write_piece(sector, existing, size, data).await
     }
 
     async fn seal_pre_commit1(
@@ -131,9 +73,9 @@ impl Sealer for Manager {
             &sector,
             TaskType::PRE_COMMIT1,
             files,
-            |api, _| {
+            |at| {
                 let pieces = pieces.clone();
-                async move { api.seal_pre_commit1(sector, ticket.into(), pieces).await }
+                async move { at.api.seal_pre_commit1(sector, ticket.into(), pieces).await }
             },
         );
         bytes(output.await?)
@@ -156,9 +98,9 @@ impl Sealer for Manager {
             &sector,
             TaskType::PRE_COMMIT2,
             files,
-            |api, _| {
+            |at| {
                 let phase1 = phase1.clone();
-                async move { api.seal_pre_commit2(sector, phase1).await }
+                async move { at.api.seal_pre_commit2(sector, phase1).await }
             },
         );
         match output.await? {
@@ -186,10 +128,11 @@ impl Sealer for Manager {
             &sector,
             TaskType::COMMIT1,
             files,
-            |api, _| {
+            |at| {
                 let (pieces, cids) = (pieces.clone(), cids.clone());
                 async move {
-                    api.seal_commit1(sector, ticket.into(), seed.into(), pieces, cids)
+                    at.api
+                        .seal_commit1(sector, ticket.into(), seed.into(), pieces, cids)
                         .await
                 }
             },
@@ -206,9 +149,9 @@ impl Sealer for Manager {
             &sector,
             TaskType::COMMIT2,
             files,
-            |api, _| {
+            |at| {
                 let phase1 = phase1.clone();
-                async move { api.seal_commit2(sector, phase1).await }
+                async move { at.api.seal_commit2(sector, phase1).await }
             },
         );
         bytes(output.await?)
@@ -254,7 +197,7 @@ impl Sealer for Manager {
                 &sector,
                 task,
                 files,
-                |api, _| async move { api.release_unsealed(sector, Vec::<Range>::new()).await },
+                |at| async move { at.api.release_unsealed(sector, Vec::<Range>::new()).await },
             )
             .await?;
         }
@@ -270,7 +213,7 @@ impl Sealer for Manager {
             &sector,
             TaskType::FINALIZE,
             files,
-            |api, _| async move { api.finalize_sector(sector).await },
+            |at| async move { at.api.finalize_sector(sector).await },
         )
         .await?;
         let mut types = SEALED.union(CACHE);
@@ -290,7 +233,7 @@ impl Sealer for Manager {
             &sector,
             TaskType::FETCH,
             files,
-            |api, _| async move { api.move_storage(sector, types).await },
+            |at| async move { at.api.move_storage(sector, types).await },
         )
         .await?;
         // The sector goes on: nobody asks for these results again.
@@ -303,7 +246,11 @@ impl Sealer for Manager {
             .fold(SectorFileType::NONE, SectorFileType::union);
         let workers: Vec<_> = {
             let state = self.0.state.lock();
-            state.workers.values().map(|h| Arc::clone(&h.api)).collect()
+            state
+                .workers
+                .values()
+                .map(|h| Arc::clone(&h.place.api))
+                .collect()
         };
         for worker in workers {
             worker
@@ -314,39 +261,4 @@ impl Sealer for Manager {
         self.0.deps.store.remove_everywhere(sector, all).await?;
         self.0.deps.work.forget_results(sector)
     }
-}
-
-impl Manager {
-    /// Data of a sealed sector as they were added, read by the worker of this process.
-    ///
-    /// # Errors
-    /// [`SealError`].
-    pub async fn read_unsealed(
-        &self,
-        sector: SectorRef,
-        range: UnsealRange,
-        ticket: Randomness,
-        comm_d: Cid,
-    ) -> Result<Vec<u8>, SealError> {
-        let files = Files {
-            existing: SEALED.union(CACHE),
-            local_only: true,
-            ..Files::default()
-        };
-        let locks = &self.0.deps.index.locks;
-        let _lock = locks
-            .lock(sector.id, files.existing, SectorFileType::NONE)
-            .await;
-        let slot = self.slot(&sector, TaskType::UNSEAL, files).await?;
-        let local = slot
-            .local
-            .clone()
-            .ok_or_else(|| SealError::Failed("no worker of this process unseals".to_owned()))?;
-        local.read_unsealed(sector, range, ticket, comm_d).await
-    }
-}
-
-#[cfg(test)]
-pub(super) fn key_for_tests(kind: Kind, sector: SectorId, inputs: &impl Serialize) -> String {
-    key(kind, sector, inputs)
 }

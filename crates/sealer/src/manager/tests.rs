@@ -6,6 +6,7 @@ use std::{
 
 use lotus_ports::{
     clock::SystemClock,
+    fr32,
     proofs::{AggregateSealVerifyInfo, ProofError, Randomness, Replica, SectorPaths, UnsealRange},
 };
 use lotus_rpc_api::miner::StorageIndexApi;
@@ -16,9 +17,12 @@ use lotus_types::{
     sector::{SectorCids, UnpaddedPieceSize, sealed_cid, unsealed_cid},
 };
 
+use tokio::io::AsyncReadExt as _;
+
 use super::*;
 use crate::{
     PieceData, PoStProver, Sealer,
+    calls::Kind,
     layout::{LocalStorageMeta, META_FILE, write_json},
     resources::table,
     transfer::Client,
@@ -71,8 +75,7 @@ impl Prover for FakeProver {
         data.read_to_end(&mut bytes).unwrap();
         assert_eq!(u64::try_from(bytes.len()).unwrap(), size.0);
         let piece_cid = unsealed_cid(&blake2b256(&bytes));
-        bytes.resize(usize::try_from(size.padded().0).unwrap(), 0);
-        staged.write_all(&bytes).unwrap();
+        staged.write_all(&fr32::pad(&bytes)).unwrap();
         Ok(PieceInfo {
             size: size.padded(),
             piece_cid,
@@ -163,13 +166,12 @@ impl Prover for FakeProver {
         range: UnsealRange,
         out: &mut dyn Write,
     ) -> Result<(), ProofError> {
+        self.note("unseal");
         let replica = std::fs::read(&paths.sealed).unwrap();
+        let padded: Vec<u8> = replica.iter().map(|b| !b).collect();
         let end = usize::try_from(range.offset + range.size.0).unwrap();
-        let part: Vec<u8> = replica[usize::try_from(range.offset).unwrap()..end]
-            .iter()
-            .map(|b| !b)
-            .collect();
-        out.write_all(&part).unwrap();
+        let part = &fr32::unpad(&padded)[usize::try_from(range.offset).unwrap()..end];
+        out.write_all(part).unwrap();
         Ok(())
     }
 
@@ -282,6 +284,8 @@ impl Setup {
             store,
             prover,
             returns: Arc::new(manager.clone()),
+            streams: None,
+            shutdown: None,
             calls: CallStore::open(&self.dir.path().join("calls.db")).unwrap(),
             clock,
             tasks: TaskType::ALL.iter().cloned().collect(),
@@ -362,20 +366,62 @@ async fn a_sector_is_sealed_and_ends_up_complete_in_long_term_storage() {
         .await
         .unwrap();
     assert_eq!((proof.proofs.len(), proof.skipped.len()), (1, 0));
-    let range = UnsealRange {
-        offset: 0,
-        size: UnpaddedPieceSize(1016),
-    };
-    // Only the archive has the files: the worker brings them back to where it seals.
-    let data = p
-        .manager
-        .read_unsealed(SECTOR, range, [3; 32], cids.unsealed)
+    // Nobody has the unsealed copy: a worker makes one, and it is there from then on.
+    for unsealed_before in [false, true] {
+        assert_eq!(p.manager.is_unsealed(SECTOR), unsealed_before);
+        assert_eq!(
+            read(&p.manager, 0, 600, &cids).await,
+            [[7; 500].as_slice(), &[0; 100]].concat()
+        );
+    }
+    assert_eq!(s.prover.count("unseal"), 1);
+    assert!(s.file("archive", SectorFileType::SEALED).exists());
+    assert!(s.file("scratch", SectorFileType::UNSEALED).exists());
+}
+
+async fn read(m: &Manager, offset: u64, size: u64, cids: &SectorCids) -> Vec<u8> {
+    let reader = m.read_piece(SECTOR, offset, size, [3; 32], cids.unsealed);
+    let mut data = Vec::new();
+    reader.await.unwrap().read_to_end(&mut data).await.unwrap();
+    data
+}
+
+#[tokio::test]
+async fn a_part_of_a_piece_is_read_from_any_byte_on() {
+    let s = Setup::new();
+    let p = s.start().await;
+    let bytes: Vec<u8> = (0..1016_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let size = UnpaddedPieceSize(1016);
+    let data = PieceData::Reader(Box::new(std::io::Cursor::new(bytes.clone())));
+    p.manager
+        .add_piece(SECTOR, vec![], size, data)
         .await
         .unwrap();
-    assert_eq!(
-        (&data[..500], &data[500..600]),
-        (&[7; 500][..], &[0; 100][..])
-    );
+    let cids = SectorCids {
+        unsealed: unsealed_cid(&[1; 32]),
+        sealed: sealed_cid(&[1; 32]),
+    };
+    for (from, to) in [(0, 1016), (5, 6), (126, 128), (127, 254), (300, 1000)] {
+        let part = read(&p.manager, from, to - from, &cids).await;
+        let (from, to) = (usize::try_from(from).unwrap(), usize::try_from(to).unwrap());
+        assert_eq!(part, bytes[from..to], "{from}..{to}");
+    }
+    let beyond = p
+        .manager
+        .read_piece(SECTOR, 2000, 33, [3; 32], cids.unsealed);
+    assert!(beyond.await.is_err_and(|e| !e.is_temporary()));
+}
+
+#[tokio::test]
+async fn data_that_exceed_their_piece_are_refused() {
+    let s = Setup::new();
+    let p = s.start().await;
+    let data = PieceData::Reader(Box::new(std::io::Cursor::new(vec![7; 1017])));
+    let added = p
+        .manager
+        .add_piece(SECTOR, vec![], UnpaddedPieceSize(1016), data);
+    let error = added.await.unwrap_err().to_string();
+    assert!(error.contains("more data than the piece's 1016"), "{error}");
 }
 
 #[tokio::test]
@@ -426,8 +472,7 @@ async fn an_encoding_that_stopped_half_way_is_done_again_with_the_same_result() 
         assert!(error.is_temporary(), "{error}");
     }
     let cids = p.manager.seal_pre_commit2(SECTOR, phase1).await.unwrap();
-    let mut data = vec![7; 500];
-    data.resize(2048, 0);
+    let mut data = fr32::pad(&[[7; 500].as_slice(), &[0; 1532]].concat());
     data.iter_mut().for_each(|b| *b = !*b);
     assert_eq!(cids.sealed, sealed_cid(&blake2b256(&data)));
 }
@@ -467,7 +512,7 @@ mod the_same_work {
             .calls
             .begin(&call.to_string(), &call, Kind::PreCommit2)
             .unwrap();
-        let key = sealing::key_for_tests(Kind::PreCommit2, SECTOR.id, &phase1);
+        let key = sealing::key(Kind::PreCommit2, SECTOR.id, &phase1);
         p.manager
             .0
             .deps
@@ -534,3 +579,6 @@ async fn a_removed_sector_leaves_nothing() {
         assert!(!s.file("scratch", kind).exists(), "{kind}");
     }
 }
+
+/// Workers of other processes.
+mod remote;

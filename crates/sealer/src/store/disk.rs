@@ -8,8 +8,9 @@ use lotus_types::SectorId;
 use super::copy::remove_any;
 use crate::layout::{TEMP_SUFFIX, parse_sector};
 
-/// All sector files; makes the directories and removes what was never finished.
-pub(super) fn scan(root: &Path) -> std::io::Result<Vec<(SectorId, SectorFileType)>> {
+/// All sector files; makes the directories and, with `clean`, removes what was never finished. Not
+/// while tasks are writing: theirs looks the same.
+pub(super) fn scan(root: &Path, clean: bool) -> std::io::Result<Vec<(SectorId, SectorFileType)>> {
     let mut files = Vec::new();
     for kind in SectorFileType::KINDS {
         let Some(name) = kind.name() else { continue };
@@ -24,7 +25,9 @@ pub(super) fn scan(root: &Path) -> std::io::Result<Vec<(SectorId, SectorFileType
             let file = entry.file_name();
             let file = file.to_string_lossy();
             if file.ends_with(TEMP_SUFFIX) {
-                remove_any(&entry.path())?;
+                if clean {
+                    remove_any(&entry.path())?;
+                }
             } else if let Some(sector) = parse_sector(&file) {
                 files.push((sector, kind));
             } else {

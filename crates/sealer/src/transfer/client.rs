@@ -4,13 +4,14 @@ use std::{io, path::Path, time::Duration};
 
 use futures::TryStreamExt as _;
 use lotus_rpc_api::types::storage::StorageId;
+use tokio::io::AsyncReadExt as _;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::tarball;
 use crate::{
     SealError,
     layout::temp_name,
-    store::{blocking, copy_finish, remove_any, temporary},
+    store::{PaddedReader, blocking, copy_finish, remove_any, temporary},
 };
 
 /// A connection must stand within this time; transfers have no limit.
@@ -78,6 +79,35 @@ impl Client {
             Ok(complete)
         })
         .await
+    }
+
+    /// Opens a part of a file: `length` bytes from `from` on. The other side may end it early.
+    pub(crate) async fn open(
+        &self,
+        url: &str,
+        from: u64,
+        length: u64,
+    ) -> Result<PaddedReader, SealError> {
+        let last = from.saturating_add(length).saturating_sub(1);
+        let request = self
+            .request(reqwest::Method::GET, url)
+            .header(reqwest::header::RANGE, format!("bytes={from}-{last}"));
+        let response = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(|e| temporary("reading at another process", e))?;
+        let is_part = response.status() == reqwest::StatusCode::PARTIAL_CONTENT;
+        let stream = response.bytes_stream().map_err(io::Error::other);
+        let mut body = StreamReader::new(Box::pin(stream));
+        if !is_part {
+            // It sends all of the file.
+            let mut before = (&mut body).take(from);
+            tokio::io::copy(&mut before, &mut tokio::io::sink())
+                .await
+                .map_err(|e| temporary("reading at another process", e))?;
+        }
+        Ok(Box::pin(body.take(length)))
     }
 
     /// Deletes a file at the other process, except in path `keep`.

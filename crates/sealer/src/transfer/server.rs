@@ -1,17 +1,18 @@
 //! Serving this process' files.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io::SeekFrom, path::PathBuf, sync::Arc};
 
 use axum::{
     Json, Router,
     body::{Body, Bytes},
     extract::{Path, Query, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use futures::StreamExt as _;
 use lotus_rpc_api::types::storage::{SectorFileType, StorageId};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::{ReaderStream, SyncIoBridge};
 
 use super::tarball;
@@ -43,6 +44,7 @@ async fn stat(State(store): State<Arc<Store>>, Path(id): Path<String>) -> Respon
 async fn fetch(
     State(store): State<Arc<Store>>,
     Path((kind, sector)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Response {
     let Some(kind) = SectorFileType::from_name(&kind) else {
         return refuse(StatusCode::BAD_REQUEST, "no such type of sector files");
@@ -53,32 +55,54 @@ async fn fetch(
     let found = tokio::task::spawn_blocking(move || store.lookup(&sector, kind)).await;
     match found {
         Ok(Some(path)) if path.is_dir() => directory(path),
-        Ok(Some(path)) => file(path).await,
+        Ok(Some(path)) => file(path, part(&headers)).await,
         Ok(None) => refuse(StatusCode::NOT_FOUND, "no such sector file here"),
         Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }
 
-async fn file(path: PathBuf) -> Response {
+/// First and last byte of `Range: bytes=a-b`. Other forms are not used by workers; the answer to them
+/// is the whole file, as HTTP allows.
+fn part(headers: &HeaderMap) -> Option<(u64, u64)> {
+    let range = headers.get(header::RANGE)?.to_str().ok()?;
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?))
+}
+
+async fn file(path: PathBuf, part: Option<(u64, u64)>) -> Response {
     let opened = async {
         let file = tokio::fs::File::open(&path).await?;
         let length = file.metadata().await?.len();
         Ok::<_, std::io::Error>((file, length))
     };
-    match opened.await {
-        Ok((file, length)) => {
-            let headers = [
-                (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-                (header::CONTENT_LENGTH, length.to_string()),
-            ];
-            (
-                headers,
-                Body::from_stream(ReaderStream::with_capacity(file, 1 << 20)),
-            )
-                .into_response()
-        }
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
+    let (mut file, length) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, error),
+    };
+    let kind = (header::CONTENT_TYPE, "application/octet-stream".to_owned());
+    let Some((first, last)) = part else {
+        let headers = [kind, (header::CONTENT_LENGTH, length.to_string())];
+        let body = Body::from_stream(ReaderStream::with_capacity(file, 1 << 20));
+        return (headers, body).into_response();
+    };
+    let end = last.saturating_add(1).min(length);
+    if first >= end {
+        let headers = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+        return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
     }
+    if let Err(error) = file.seek(SeekFrom::Start(first)).await {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, error);
+    }
+    let headers = [
+        kind,
+        (header::CONTENT_LENGTH, (end - first).to_string()),
+        (
+            header::CONTENT_RANGE,
+            format!("bytes {first}-{}/{length}", end - 1),
+        ),
+    ];
+    let body = Body::from_stream(ReaderStream::with_capacity(file.take(end - first), 1 << 20));
+    (StatusCode::PARTIAL_CONTENT, headers, body).into_response()
 }
 
 fn directory(path: PathBuf) -> Response {

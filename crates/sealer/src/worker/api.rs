@@ -8,6 +8,7 @@ use lotus_rpc_api::{
     ErrorObject, RpcError, code,
     types::{
         go::Empty,
+        node::ApiVersion,
         storage::{AcquireMode, PathType, SectorFileType, StorageId, StoragePath},
         worker::{CallId, PieceData as ApiData, Range, TaskType, WorkerInfo},
     },
@@ -17,9 +18,10 @@ use lotus_types::{
     Bytes, Cid, PieceInfo, SectorId,
     sector::{SectorCids, SectorRef, UnpaddedPieceSize},
 };
+use tokio_util::io::SyncIoBridge;
 use uuid::Uuid;
 
-use super::{LocalWorker, machine, steps};
+use super::{LocalWorker, WorkerDeps, machine, steps};
 use crate::{
     PieceData, SealError,
     calls::{Kind, Output},
@@ -36,17 +38,46 @@ fn randomness(bytes: &Bytes) -> Result<Randomness, RpcError> {
         .map_err(|_| answer("randomness has 32 bytes"))
 }
 
-fn local(data: &ApiData) -> Result<PieceData, RpcError> {
+/// Data as they come with a call. A pushed stream is waited for.
+async fn received(deps: &WorkerDeps, data: ApiData) -> Result<PieceData, SealError> {
     match data {
         ApiData::Null(_) => Ok(PieceData::Zeros),
-        ApiData::Push(_) | ApiData::Http(_) => Err(answer(
-            "pieces from streams are not supported by this worker",
+        ApiData::Push(id) => {
+            let streams = deps.streams.as_ref().ok_or_else(|| {
+                SealError::Failed("this worker has no server that takes data".to_owned())
+            })?;
+            let stream = streams.open(id).await;
+            let stream = stream.map_err(|e| SealError::Temporary(e.to_string()))?;
+            Ok(PieceData::Reader(Box::new(SyncIoBridge::new(stream))))
+        }
+        ApiData::Http(_) => Err(SealError::Failed(
+            "fetching pieces from a URL is not supported".to_owned(),
         )),
     }
 }
 
 #[async_trait]
 impl WorkerApi for LocalWorker {
+    async fn version(&self) -> Result<u32, RpcError> {
+        Ok(ApiVersion::WORKER)
+    }
+
+    async fn shutdown(&self) -> Result<(), RpcError> {
+        let stop = self.deps.shutdown.as_ref();
+        let stop = stop.ok_or_else(|| RpcError::not_supported("Filecoin.Shutdown"))?;
+        stop.cancel();
+        Ok(())
+    }
+
+    async fn storage_redeclare_local(
+        &self,
+        id: Option<StorageId>,
+        drop_missing: bool,
+    ) -> Result<(), RpcError> {
+        let declared = self.deps.store.redeclare(id.as_ref(), drop_missing);
+        declared.await.map_err(answer)
+    }
+
     async fn info(&self) -> Result<WorkerInfo, RpcError> {
         Ok(WorkerInfo {
             hostname: self.deps.hostname.clone(),
@@ -165,8 +196,13 @@ impl WorkerCallsApi for LocalWorker {
         size: UnpaddedPieceSize,
         data: ApiData,
     ) -> Result<CallId, RpcError> {
-        self.add_piece_data(sector, pieces, size, local(&data)?)
-            .map_err(answer)
+        let deps = Arc::clone(&self.deps);
+        self.call(sector.id, Kind::AddPiece, async move {
+            let data = received(&deps, data).await?;
+            let piece = steps::add_piece(&deps, sector, pieces, size, data).await?;
+            Ok(Output::Piece(piece))
+        })
+        .map_err(answer)
     }
 
     async fn seal_pre_commit1(
@@ -290,21 +326,5 @@ impl WorkerCallsApi for LocalWorker {
             got.map(|_| Output::Done)
         })
         .map_err(answer)
-    }
-}
-
-impl LocalWorker {
-    /// Data of a sealed sector, as they were added.
-    ///
-    /// # Errors
-    /// [`SealError`].
-    pub async fn read_unsealed(
-        &self,
-        sector: SectorRef,
-        range: UnsealRange,
-        ticket: Randomness,
-        comm_d: Cid,
-    ) -> Result<Vec<u8>, SealError> {
-        steps::unseal(&self.deps, sector, range, ticket, comm_d).await
     }
 }

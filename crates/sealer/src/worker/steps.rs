@@ -2,12 +2,15 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek as _, SeekFrom},
+    io::{self, BufWriter, Read, Seek as _, SeekFrom},
     path::Path,
     sync::Arc,
 };
 
-use lotus_ports::proofs::{ProofError, Prover, Randomness, SectorPaths, UnsealRange};
+use lotus_ports::{
+    fr32::PadWriter,
+    proofs::{ProofError, Prover, Randomness, SectorPaths, UnsealRange},
+};
 use lotus_rpc_api::types::storage::{AcquireMode, PathType, SectorFileType};
 use lotus_types::{
     Bytes, Cid, PieceInfo,
@@ -18,7 +21,7 @@ use super::WorkerDeps;
 use crate::{
     PieceData, SealError,
     layout::{sync_parent, temp_name},
-    store::{Acquired, remove_any},
+    store::{Acquired, copy_finish, remove_any},
 };
 
 const UNSEALED: SectorFileType = SectorFileType::UNSEALED;
@@ -123,15 +126,21 @@ pub(super) async fn add_piece(
         // What an interrupted attempt has written is written over.
         file.set_len(offset).map_err(|e| failed(&e))?;
         file.seek(SeekFrom::Start(offset)).map_err(|e| failed(&e))?;
-        let reader: Box<dyn Read> = match data {
+        let mut reader: Box<dyn Read> = match data {
             PieceData::Zeros => Box::new(io::empty()),
             PieceData::File(from) => {
                 Box::new(File::open(&from).map_err(|e| io_error("reading", &from, &e))?)
             }
             PieceData::Reader(reader) => reader,
         };
-        let mut padded = reader.chain(io::repeat(0)).take(size.0);
+        let mut padded = (&mut reader).chain(io::repeat(0)).take(size.0);
         let piece = prover.add_piece(sector.proof_type, size, &mut padded, &mut file)?;
+        // Whoever sends the data is told that all were taken only when the end is seen.
+        if reader.read(&mut [0]).map_err(|e| failed(&e))? != 0 {
+            return Err(SealError::Failed(format!(
+                "there are more data than the piece's {size} bytes"
+            )));
+        }
         file.set_len(offset + size.padded().0)
             .map_err(|e| failed(&e))?;
         file.sync_all().map_err(|e| failed(&e))?;
@@ -246,26 +255,8 @@ pub(super) async fn release_unsealed(
     deps.store.remove(sector.id, UNSEALED, &[]).await
 }
 
-/// Data of a sealed sector, as they were added.
-pub(crate) async fn unseal(
-    deps: &WorkerDeps,
-    sector: SectorRef,
-    range: UnsealRange,
-    ticket: Randomness,
-    comm_d: Cid,
-) -> Result<Vec<u8>, SealError> {
-    let (acquired, _room) =
-        acquire(deps, &sector, SEALED.union(CACHE), SectorFileType::NONE).await?;
-    let paths = sector_paths(&acquired);
-    work(deps, move |prover| {
-        let mut bytes = Vec::new();
-        prover.unseal_range(&sector, &paths, &comm_d, &ticket, range, &mut bytes)?;
-        Ok(bytes)
-    })
-    .await
-}
-
-/// Restores a piece in the unsealed file.
+/// Restores data of a sealed sector in its unsealed file. All of a sector gets its name only when it
+/// is complete.
 pub(super) async fn unseal_piece(
     deps: &WorkerDeps,
     sector: SectorRef,
@@ -278,29 +269,45 @@ pub(super) async fn unseal_piece(
             "only whole pieces can be unsealed".to_owned(),
         ));
     }
-    let bytes = unseal(deps, sector, range, ticket, comm_d).await?;
-    let (acquired, _room) = acquire(deps, &sector, SectorFileType::NONE, UNSEALED).await?;
-    let path = acquired.path(UNSEALED)?.to_path_buf();
+    // The replica stays where it is: WindowPoSt needs it there.
+    let sealed = deps.store.acquire(
+        &sector,
+        SEALED.union(CACHE),
+        SectorFileType::NONE,
+        PathType::Sealing,
+        AcquireMode::Copy,
+    );
+    let (sealed, _room) = sealed.await?;
+    let (made, _room) = acquire(deps, &sector, SectorFileType::NONE, UNSEALED).await?;
+    let (paths, path) = (sector_paths(&sealed), made.path(UNSEALED)?.to_path_buf());
     let offset = UnpaddedPieceSize(range.offset).padded().0;
+    let is_whole = offset == 0 && Some(range.size.padded().0) == sector.proof_type.sector_size();
     work(deps, move |prover| {
-        let failed = |e: &io::Error| io_error("writing", &path, e);
+        let target = if is_whole {
+            temp_name(&path)
+        } else {
+            path.clone()
+        };
+        let failed = |e: &io::Error| io_error("writing", &target, e);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(&path);
+            .open(&target);
         let mut file = file.map_err(|e| failed(&e))?;
         file.seek(SeekFrom::Start(offset)).map_err(|e| failed(&e))?;
-        prover.add_piece(
-            sector.proof_type,
-            range.size,
-            &mut bytes.as_slice(),
-            &mut file,
-        )?;
-        file.sync_all().map_err(|e| failed(&e))
+        let mut padding = PadWriter::new(BufWriter::new(file));
+        prover.unseal_range(&sector, &paths, &comm_d, &ticket, range, &mut padding)?;
+        let written = padding
+            .finish()
+            .and_then(|buffered| Ok(buffered.into_inner()?));
+        let file = written.map_err(|e| failed(&e))?;
+        file.sync_all().map_err(|e| failed(&e))?;
+        if is_whole {
+            copy_finish(&target, &path).map_err(|e| failed(&e))?;
+        }
+        Ok(())
     })
     .await?;
-    deps.store
-        .declare_made(sector.id, &acquired, UNSEALED)
-        .await
+    deps.store.declare_made(sector.id, &made, UNSEALED).await
 }

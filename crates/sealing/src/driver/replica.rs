@@ -8,7 +8,7 @@ use lotus_sealer::PieceData;
 use lotus_types::{Bytes, sector::PaddedPieceSize};
 
 use super::{Shared, effects::Trouble};
-use crate::{chain::Head, event::Event, pieces::fill, policy::ticket_expired, sector::Sector};
+use crate::{chain::Head, event::Event, pieces::fill_up, policy::ticket_expired, sector::Sector};
 
 /// Fills the sector up with zero pieces.
 pub(super) async fn pack(shared: &Arc<Shared>, sector: &Sector) -> Result<Option<Event>, Trouble> {
@@ -20,7 +20,7 @@ pub(super) async fn pack(shared: &Arc<Shared>, sector: &Sector) -> Result<Option
     let used: u64 = sector.pieces.iter().map(|p| p.piece.size.0).sum();
     let mut existing = sector.piece_sizes();
     let mut filler = Vec::new();
-    for room in fill(used, size) {
+    for room in fill_up(used, size) {
         let unpadded = PaddedPieceSize(room).unpadded();
         let added = shared.sealer.add_piece(
             sector.sector_ref(shared.miner),

@@ -19,6 +19,17 @@ proptest! {
     }
 
     #[test]
+    fn what_fills_a_sector_up_is_aligned_and_leaves_nothing(pieces in 0_u64..16) {
+        let used = pieces * 128;
+        let mut at = used;
+        for size in fill_up(used, 2048) {
+            prop_assert!(size.is_power_of_two() && at % size == 0);
+            at += size;
+        }
+        prop_assert_eq!(at, 2048);
+    }
+
+    #[test]
     fn a_piece_is_never_put_where_it_has_no_room(used in 0_u64..4096, bits in 7_u32..14) {
         let size = 1_u64 << bits;
         if let Some(end) = used_after(used & !127, size, 2048) {

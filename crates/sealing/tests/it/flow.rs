@@ -63,6 +63,9 @@ mod a_sector_without_deals {
             ours.cids.as_ref().map(|c| c.sealed)
         );
         assert!(ours.ticket_epoch > 1000 && ours.seed_epoch > 2000);
+        // One piece of zeros fills all of it.
+        let sizes: Vec<_> = ours.pieces.iter().map(|p| p.piece.size.0).collect();
+        assert_eq!(sizes, [2048]);
         // The collateral beyond the deposit goes with the proof.
         let sent = s.world.chain.ledger.lock().sent.clone();
         let values: Vec<_> = sent.iter().map(|m| m.value.clone()).collect();

@@ -220,7 +220,7 @@ pub(super) async fn submit(
         let message =
             call(from, to, none, method::SUBMIT_WINDOWED_POST, &params).map_err(invalid)?;
         let cid = shared.chain.push(message, &shared.config.max_fee).await?;
-        tracing::info!(deadline = deadline.index, message = %cid, "WindowPoSt sent");
+        tracing::info!(deadline = deadline.index, cid = %cid, "WindowPoSt sent");
     }
     Ok(())
 }

@@ -79,6 +79,6 @@ async fn send(
     let message = call(from, to, none, method::DECLARE_FAULTS_RECOVERED, &params)
         .map_err(|e| WindowError::Invalid(e.to_string()))?;
     let cid = shared.chain.push(message, &shared.config.max_fee).await?;
-    tracing::info!(deadline = deadline.index, message = %cid, "recoveries declared");
+    tracing::info!(deadline = deadline.index, cid = %cid, "recoveries declared");
     Ok(())
 }
