@@ -13,6 +13,7 @@ mod base58;
 mod chain;
 mod common;
 mod deals;
+mod escrow;
 mod market_actor;
 mod messages;
 mod miner_actor;
@@ -24,7 +25,12 @@ mod sync;
 mod trace;
 mod wallet;
 
-use std::{error::Error, fmt, sync::Arc, time::SystemTime};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use lotus_actors::StateTree;
 use lotus_blockstore::SharedBlockstore;
@@ -38,9 +44,11 @@ use lotus_rpc_api::{RpcError, code};
 use lotus_runtime::{logging::LogHandle, supervisor::Tasks};
 use lotus_state::StateManager;
 use lotus_sync::ChainSync;
-use lotus_types::{Address, BlockHeader, Cid, Tipset, TipsetKey};
+use lotus_types::{Address, BlockHeader, Cid, Tipset, TipsetKey, TokenAmount};
 use lotus_wallet::Wallet;
 use uuid::Uuid;
+
+pub use deals::ClientServices;
 
 /// What the API's methods call.
 pub(crate) struct Services {
@@ -63,6 +71,12 @@ pub(crate) struct Services {
     pub(crate) started: SystemTime,
     /// Held from reading a nonce until the message with it is pooled.
     pub(crate) sending: tokio::sync::Mutex<()>,
+    /// Held while escrow is looked at and paid into.
+    pub(crate) funding: tokio::sync::Mutex<()>,
+    /// The most that a message may cost in fees when its sender says nothing.
+    pub(crate) default_max_fee: TokenAmount,
+    /// The market client, once it runs.
+    pub(crate) client: OnceLock<ClientServices>,
 }
 
 /// A full node in this process, as `lotus_rpc_api::full::FullNode`.
@@ -80,6 +94,12 @@ pub(crate) type Answer<T> = Result<T, RpcError>;
 impl FullNodeApi {
     pub(crate) fn new(services: Services) -> Self {
         Self(Arc::new(services))
+    }
+
+    /// Puts the market client behind its methods; the first one stays.
+    pub(crate) fn set_client(&self, client: ClientServices) {
+        // A second client would be a second start: nobody starts one.
+        let _ = self.0.client.set(client);
     }
 
     /// Runs `work` on a blocking thread.

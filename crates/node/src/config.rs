@@ -1,20 +1,35 @@
 //! What a node is made of: everything that differs between a daemon and a node inside a test.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use lotus_blockstore::{MemoryMetadata, MetadataStore, SharedBlockstore};
 use lotus_net::{HostKey, NetConfig};
 use lotus_networks::Network;
 use lotus_ports::{
     beacon::BeaconSchedule,
-    clock::{Clock, SystemClock},
+    clock::Clock,
     keystore::{KeyStore, MemoryKeyStore},
     proofs::Verifier,
     vm::Vm,
 };
 use lotus_rpc::JwtSecret;
 use lotus_runtime::logging::LogHandle;
-use lotus_types::Cid;
+pub use lotus_runtime::{
+    clock::system_clock,
+    version::{agent, version},
+};
+use lotus_types::{Cid, TokenAmount};
+
+/// Where the market client keeps and serves its data.
+#[derive(Debug, Clone)]
+pub struct ClientPlace {
+    /// Folder for imports, deals and retrieved data: the repo.
+    pub folder: PathBuf,
+    /// Where providers fetch deals' data; `None`: a port of this machine, kept over restarts.
+    pub listen: Option<SocketAddr>,
+    /// Base URL that providers are told, where it is not the listener's own address.
+    pub announce: Option<String>,
+}
 
 /// Where a node keeps the chain.
 #[derive(Debug, Clone)]
@@ -66,6 +81,10 @@ pub struct FullNodeConfig {
     pub bootstrap_threshold: usize,
     /// How often pending local messages are gossiped again. Lotus: 10 epochs and propagation delay.
     pub republish_interval: Duration,
+    /// The most that a message may cost in fees when its sender says nothing (`[Fees] DefaultMaxFee`).
+    pub default_max_fee: TokenAmount,
+    /// The market client; `None`: its methods answer "not supported".
+    pub client: Option<ClientPlace>,
 }
 
 impl std::fmt::Debug for FullNodeConfig {
@@ -90,6 +109,8 @@ impl FullNodeConfig {
         net.listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
         Self {
             republish_interval: republish_interval(&network),
+            default_max_fee: default_max_fee(),
+            client: None,
             network: Arc::new(network),
             stores: Stores::memory(),
             vm,
@@ -107,21 +128,9 @@ impl FullNodeConfig {
     }
 }
 
-/// The clock of this machine, with tokio's timer.
-pub fn system_clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock::new(|duration| {
-        Box::pin(tokio::time::sleep(duration))
-    }))
-}
-
-/// How this node calls itself to peers.
-pub fn agent() -> String {
-    format!("lotus-{}", version())
-}
-
-/// The version that this node reports: Lotus' whose behaviour it has, and its own.
-pub fn version() -> String {
-    format!("1.20.0+lotus-rs.{}", env!("CARGO_PKG_VERSION"))
+/// Lotus' default of `[Fees] DefaultMaxFee`: 0.07 FIL.
+pub fn default_max_fee() -> TokenAmount {
+    TokenAmount::from_atto(70_000_000_000_000_000_i64)
 }
 
 /// Lotus' interval between two gossips of a pending message.

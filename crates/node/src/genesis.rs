@@ -11,8 +11,8 @@ use lotus_blockstore::{
     car::{self, CarError, CarLimits, CarReader, LoadOptions},
 };
 use lotus_chain::{ChainError, ChainStore, ChainStoreOptions, error::OtherGenesis};
+use lotus_consensus::ExpectedConsensus;
 use lotus_networks::Network;
-use lotus_sync::ExpectedConsensus;
 use lotus_types::{BlockHeader, Cid, Tipset, TipsetError};
 
 use crate::Stores;
@@ -139,7 +139,10 @@ fn copy(
         header.messages,
         header.parent_message_receipts,
     ];
-    for root in roots {
+    // The parent that genesis names is no block of the chain, but every export holds it.
+    let parents = header.parents.cids().iter().copied();
+    let parents = parents.filter(|cid| from.has(cid.inner()).unwrap_or(true));
+    for root in roots.into_iter().chain(parents) {
         // Code is not in a genesis file when everyone has the bundle; what is there is copied.
         let copied = dag::walk(
             root.inner(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | what a node is made of |
 //! | [`start`](mod@start) | putting it together, in order of dependency |
+//! | [`client`] | the market client beside it |
 //! | [`genesis`] | giving a new store its genesis, or checking that an old one has the right one |
 //! | [`keys`] | the repo's keystore as the wallet sees it |
 //! | [`api`] | the FullNode API over the services, one file per group |
@@ -17,13 +18,14 @@
 //! Takes the place of `node/builder*.go`, `node/modules` and `node/impl/full`.
 
 pub mod api;
+pub mod client;
 pub mod config;
 pub mod genesis;
 pub mod keys;
 pub mod start;
 
 pub use api::FullNodeApi;
-pub use config::{FullNodeConfig, Stores};
+pub use config::{ClientPlace, FullNodeConfig, Stores};
 pub use genesis::{GenesisError, ensure_genesis};
 pub use keys::RepoKeys;
 pub use start::{RunningNode, StartError, start_full_node};

@@ -1,6 +1,9 @@
 //! Putting a node together, in order of dependency.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
 
 use lotus_chain::{ChainError, ChainStore, ServedChain};
 use lotus_consensus::BlockValidator;
@@ -9,12 +12,17 @@ use lotus_net::{Metrics as NetMetrics, NetService};
 use lotus_ports::network::Fault;
 use lotus_runtime::{metrics::Metrics, supervisor::Tasks};
 use lotus_state::{ChainView, StateManager, execute::Executor};
-use lotus_sync::{ChainSync, NodeJudge, StoredChain, SyncConfig, SyncError, SyncParts};
+use lotus_sync::{ChainSync, NodeJudge, SyncConfig, SyncError, SyncParts};
 use lotus_types::BlockHeader;
 use lotus_wallet::Wallet;
 use uuid::Uuid;
 
-use crate::{FullNodeApi, FullNodeConfig, GenesisError, api::Services, genesis};
+use crate::{
+    FullNodeApi, FullNodeConfig, GenesisError,
+    api::Services,
+    client::{self, ClientError},
+    genesis,
+};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +40,9 @@ pub enum StartError {
     /// The message pool did not start.
     #[error("starting the message pool: {0}")]
     Mpool(#[source] Fault),
+    /// The market client did not start.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// Sync did not start.
     #[error("starting sync")]
     Sync(#[from] SyncError),
@@ -114,7 +125,13 @@ pub async fn start_full_node(
     )?;
     spawn(tasks, "sync", sync_task);
 
+    let place = config.client.clone();
+    let block_time = Duration::from_secs(config.network.block_delay_secs);
     let api = assemble(config, genesis, &chain, &states, &net, &mpool, &sync, tasks);
+    if let Some(place) = place {
+        let client = client::start_client(place, &api, &net, block_time, tasks).await?;
+        api.set_client(client);
+    }
     Ok(RunningNode {
         api,
         chain,
@@ -128,7 +145,7 @@ pub async fn start_full_node(
 /// The state manager of a node with this configuration.
 pub fn states(config: &FullNodeConfig, chain: &ChainStore) -> StateManager {
     let rounds = config.beacons.clone();
-    let view: Arc<dyn ChainView> = Arc::new(StoredChain(chain.clone()));
+    let view: Arc<dyn ChainView> = Arc::new(chain.clone());
     StateManager::new(Executor {
         view,
         store: config.stores.blocks.clone(),
@@ -139,7 +156,11 @@ pub fn states(config: &FullNodeConfig, chain: &ChainStore) -> StateManager {
 }
 
 /// A service's task ends only with the node.
-fn spawn(tasks: &Tasks, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+pub(crate) fn spawn(
+    tasks: &Tasks,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
     tasks.critical(name, async move {
         task.await;
         Ok::<_, std::io::Error>(())
@@ -179,5 +200,8 @@ fn assemble(
         session: Uuid::new_v4(),
         started: SystemTime::now(),
         sending: tokio::sync::Mutex::new(()),
+        funding: tokio::sync::Mutex::new(()),
+        default_max_fee: config.default_max_fee,
+        client: OnceLock::new(),
     }))
 }

@@ -7,17 +7,35 @@ use lotus_actors::{
     market::{self, ComputeDataCommitmentParams, ComputeDataCommitmentReturn, SectorDataSpec},
     verifreg::Allocation,
 };
-use lotus_networks::singletons::MARKET_ACTOR;
+use lotus_networks::{singletons::MARKET_ACTOR, supply::FIL_BASE};
 use lotus_rpc_api::{
     RpcError,
     full::StateMarketApi,
-    types::state::{MarketBalance, MarketDeal},
+    types::state::{DealCollateralBounds, MarketBalance, MarketDeal},
 };
 use lotus_types::{
-    Address, Cid, DealId, RegisteredSealProof, Tipset, TipsetKey, TokenAmount, wire,
+    Address, BigInt, Cid, DealId, RegisteredSealProof, Tipset, TipsetKey, TokenAmount,
+    sector::PaddedPieceSize, wire,
 };
 
-use super::{Answer, FullNodeApi, Services, Told as _};
+use super::{Answer, FullNodeApi, Services, Told as _, miner_actor::with_margin};
+
+/// Share of the circulating supply that all deals' collateral is to make up: one in this many.
+const COLLATERAL_SUPPLY_SHARE: u64 = 100;
+
+/// The least collateral that the market actor takes from a provider: the piece's share of the power
+/// that the network has, or ought to have by its baseline, of a hundredth of the circulating supply.
+fn least_collateral(
+    piece: PaddedPieceSize,
+    raw_power: &BigInt,
+    baseline: &BigInt,
+    circulating: &TokenAmount,
+) -> TokenAmount {
+    let piece = BigInt::from(piece.0);
+    let power = raw_power.max(baseline).max(&piece);
+    let target = circulating.atto() * &piece.0;
+    TokenAmount::from_atto(target / (&power.0 * COLLATERAL_SUPPLY_SHARE))
+}
 
 impl Services {
     /// The data commitment of deals in a sector, computed by the market actor itself.
@@ -150,11 +168,60 @@ impl StateMarketApi for FullNodeApi {
         .await
     }
 
+    async fn state_deal_provider_collateral_bounds(
+        &self,
+        size: PaddedPieceSize,
+        _verified: bool,
+        key: TipsetKey,
+    ) -> Answer<DealCollateralBounds> {
+        self.at(key, move |s, t| {
+            let tree = s.tree(&t)?;
+            let least = least_collateral(
+                size,
+                &tree.power_state().told()?.total_raw_byte_power,
+                &tree.reward_state().told()?.this_epoch_baseline_power,
+                &s.supply(&t)?.circulating,
+            );
+            Ok(DealCollateralBounds {
+                // Supply and power move until the deal is published.
+                min: with_margin(&least),
+                max: TokenAmount::from_fil(FIL_BASE),
+            })
+        })
+        .await
+    }
+
     async fn state_market_storage_deal(&self, deal: DealId, key: TipsetKey) -> Answer<MarketDeal> {
         self.at(key, move |s, t| {
             let (proposal, state) = s.deal(&t, deal)?;
             Ok(MarketDeal { proposal, state })
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod the_least_collateral_of_a_deal {
+    use super::*;
+
+    fn least(piece: u64, power: u64, baseline: u64, circulating: i64) -> TokenAmount {
+        least_collateral(
+            PaddedPieceSize(piece),
+            &BigInt::from(power),
+            &BigInt::from(baseline),
+            &TokenAmount::from_atto(circulating),
+        )
+    }
+
+    #[test]
+    fn follows_the_share_of_power_or_baseline() {
+        assert_eq!(least(10, 1000, 500, 100_000), TokenAmount::from_atto(10));
+        assert_eq!(least(10, 500, 1000, 100_000), TokenAmount::from_atto(10));
+    }
+
+    #[test]
+    fn is_never_more_than_a_hundredth_of_the_supply() {
+        assert_eq!(least(10, 1, 1, 100_000), TokenAmount::from_atto(1000));
+        assert_eq!(least(10, 1, 1, 0), TokenAmount::zero());
     }
 }

@@ -189,7 +189,7 @@ impl Services {
 }
 
 /// A tenth more, so that the amount still suffices when the message is executed.
-fn with_margin(amount: &TokenAmount) -> TokenAmount {
+pub(super) fn with_margin(amount: &TokenAmount) -> TokenAmount {
     TokenAmount::from_atto(amount.atto() * 110_u32 / 100_u32)
 }
 

@@ -15,17 +15,19 @@ use lotus_rpc_api::{
         mpool::{MessageSendSpec, MpoolConfig, MpoolUpdate},
     },
 };
-use lotus_types::{Address, Cid, Gas, Message, SignedMessage, Tipset, TipsetKey, TokenAmount};
+use lotus_types::{
+    Address, Cid, Gas, Message, SignedMessage, Tipset, TipsetKey, TokenAmount, wire,
+};
 use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
 
-use super::{Answer, FullNodeApi, Told as _};
+use super::{Answer, FullNodeApi, Told as _, told};
 
 /// Blocks within which a message is to be included, when its premium is estimated.
 const PREMIUM_BLOCKS: u64 = 10;
-/// The most that a message may cost when its sender says nothing: 0.07 FIL
-/// (`[Fees] DefaultMaxFee`).
-fn default_max_fee() -> TokenAmount {
-    TokenAmount::from_atto(70_000_000_000_000_000_i64)
+/// Where the message that was sent under a UUID is kept.
+fn sent_as(id: &Uuid) -> String {
+    format!("/mpool/sent/{id}")
 }
 
 fn update(update: Update) -> MpoolUpdate {
@@ -100,12 +102,29 @@ impl FullNodeApi {
         }
         let spec = spec.unwrap_or_default();
         let most = if spec.max_fee.is_zero() {
-            default_max_fee()
+            self.0.default_max_fee.clone()
         } else {
             spec.max_fee
         };
         gas::cap_fees(&mut message, &most, spec.maximize_fee_cap);
         Ok(message)
+    }
+
+    /// The message that was sent under this UUID, so that a caller who asks twice pays once.
+    async fn sent_before(&self, id: Option<Uuid>) -> Answer<Option<SignedMessage>> {
+        let Some(id) = id else { return Ok(None) };
+        self.run(move |s| {
+            let kept = s.chain.metadata().get(&sent_as(&id)).map_err(told)?;
+            kept.map(|bytes| wire::from_cbor(&bytes).told()).transpose()
+        })
+        .await
+    }
+
+    async fn remember(&self, id: Option<Uuid>, sent: &SignedMessage) -> Answer<()> {
+        let Some(id) = id else { return Ok(()) };
+        let bytes = wire::to_cbor(sent);
+        self.run(move |s| s.chain.metadata().set(&sent_as(&id), &bytes).map_err(told))
+            .await
     }
 
     async fn send(
@@ -121,6 +140,10 @@ impl FullNodeApi {
         }
         message.from = self.key_of(message.from).await?;
         let sending = self.0.sending.lock().await;
+        let id = spec.as_ref().map(|s| s.msg_uuid).filter(|id| !id.is_nil());
+        if let Some(sent) = self.sent_before(id).await? {
+            return Ok(sent);
+        }
         let message = self
             .estimate(message, spec)
             .await
@@ -151,6 +174,7 @@ impl FullNodeApi {
             })
             .await?;
         self.mpool_push(signed.clone()).await?;
+        self.remember(id, &signed).await?;
         drop(sending);
         Ok(signed)
     }
@@ -260,13 +284,10 @@ impl MpoolApi for FullNodeApi {
     }
 
     async fn mpool_get_config(&self) -> Answer<MpoolConfig> {
-        // One JSON form, two types: the service's own and the API's.
-        let config = serde_json::to_value(self.0.mpool.config().await.told()?).told()?;
-        serde_json::from_value(config).told()
+        self.0.mpool.config().await.told()
     }
 
     async fn mpool_set_config(&self, config: MpoolConfig) -> Answer<()> {
-        let config = serde_json::from_value(serde_json::to_value(config).told()?).told()?;
         self.0.mpool.set_config(config).await.told()
     }
 }

@@ -41,7 +41,6 @@ const NOT_YET: &[&str] = &[
     "MsigSwapPropose",
     "StateCall",
     "StateCirculatingSupply",
-    "StateDealProviderCollateralBounds",
     "StateDecodeParams",
     "StateEncodeParams",
     "StateReplay",
