@@ -9,12 +9,11 @@ build: ## all binaries, in out/bin
 test: ## set up what is missing, then run all tests
 	@scripts/test.sh $(ARGS)
 
-devnet: ## run a local network and store a file in it (not there yet: README.md says how far it is)
+devnet: ## run a local network, store a file in it and read it back; Ctrl-C stops it
 	@scripts/devnet.sh $(ARGS)
 
-devnet-clean: build ## remove the local network (not there yet)
-	@test -x out/bin/lotus-devnet || { echo "lotus-devnet is not part of this version yet" >&2; exit 1; }
-	@out/bin/lotus-devnet clean
+devnet-clean: build ## stop the local network and remove it
+	@out/bin/lotus-devnet clean $(ARGS)
 
 bench: build ## measure this machine (not there yet)
 	@test -x out/bin/lotus-bench || { echo "lotus-bench is not part of this version yet" >&2; exit 1; }

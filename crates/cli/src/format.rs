@@ -2,14 +2,22 @@
 //!
 //! # Lotus parity
 //! Layouts of Lotus' command line: sizes with four digits (`1.984 KiB`), times relative to the head
-//! with two units (`22 minutes 50 seconds ago`), tables whose columns stand two spaces apart.
+//! with two units (`22 minutes 50 seconds ago`), lengths of time as Go prints them (`9m26s`), tables
+//! whose columns stand two spaces apart.
 //! Points in time are printed in UTC, whatever the machine's time zone.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    time::Duration,
+};
 
 use lotus_rpc_api::types::go::Time;
-use lotus_types::ChainEpoch;
+use lotus_types::{BitField, ChainEpoch};
 use serde::Serialize;
+
+/// What empties a terminal and goes to its first line.
+pub(crate) const CLEAR_SCREEN: &str = "\x1b[2J\x1b[1;1H";
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -164,6 +172,138 @@ pub(crate) fn size(bytes: &impl ToString) -> String {
     scaled(bytes, &NAMES, 4)
 }
 
+/// A number of bytes without a space before its unit: `2KiB`.
+pub(crate) fn compact_size(bytes: &impl ToString) -> String {
+    size(bytes).replace(' ', "")
+}
+
+/// Reads a number of bytes: `2048`, `256B`, `2KiB`, `1.5g`. All units are powers of 1024, as for Lotus.
+///
+/// # Errors
+/// When it is no such text; the error says so.
+pub(crate) fn read_size(text: &str) -> Result<u64, String> {
+    const UNITS: &str = "kmgtp";
+    let wrong = || format!("{text:?} is not a size such as 256B, 2KiB or 32GiB");
+    let lower = text.trim().to_ascii_lowercase();
+    let split = lower
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(lower.len());
+    let (number, unit) = lower.split_at(split);
+    let unit = unit.trim_start();
+    let unit = unit
+        .strip_suffix("ib")
+        .or(unit.strip_suffix('b'))
+        .unwrap_or(unit);
+    let power = match unit {
+        "" => 0,
+        unit => {
+            UNITS
+                .find(unit)
+                .filter(|_| unit.len() == 1)
+                .ok_or_else(wrong)? as i32
+                + 1
+        }
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let bytes = number * 1024_f64.powi(power);
+    // The largest whole number below which an f64 tells neighbours apart is far above any disk.
+    if bytes.is_finite() && bytes <= 9_007_199_254_740_992.0 {
+        Ok(bytes as u64)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Members of a set as ranges: `0-3,7`; `0` for the empty set, as Lotus has it.
+///
+/// # Errors
+/// When the set has more than [`MOST_NUMBERS`] members.
+pub(crate) fn ranges(set: &BitField) -> Result<String, String> {
+    let mut text = String::new();
+    let mut run: Option<(u64, u64)> = None;
+    let mut put = |run: (u64, u64)| {
+        let comma = if text.is_empty() { "" } else { "," };
+        let _ = match run {
+            (first, last) if first == last => write!(text, "{comma}{first}"),
+            (first, last) => write!(text, "{comma}{first}-{last}"),
+        };
+    };
+    for number in set.numbers(MOST_NUMBERS)? {
+        run = match run {
+            Some((first, last)) if last.checked_add(1) == Some(number) => Some((first, number)),
+            Some(done) => {
+                put(done);
+                Some((number, number))
+            }
+            None => Some((number, number)),
+        };
+    }
+    match run {
+        Some(last) => put(last),
+        None => return Ok("0".to_owned()),
+    }
+    Ok(text)
+}
+
+/// Members of a set that are listed at most.
+pub(crate) const MOST_NUMBERS: u64 = 10_000_000;
+
+/// A length of time as Go prints it: `2777h37m0s`, `8m20s`, `7.96706828s`, `1.1ms`.
+pub(crate) fn go_duration(time: Duration) -> String {
+    let trimmed = |text: String| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text
+        }
+    };
+    let nanos = time.subsec_nanos();
+    if time.as_secs() == 0 {
+        return match nanos {
+            0 => "0s".to_owned(),
+            1..1_000 => format!("{nanos}ns"),
+            1_000..1_000_000 => {
+                let text = format!("{}.{:03}", nanos / 1_000, nanos % 1_000);
+                format!("{}µs", trimmed(text))
+            }
+            _ => {
+                let text = format!("{}.{:06}", nanos / 1_000_000, nanos % 1_000_000);
+                format!("{}ms", trimmed(text))
+            }
+        };
+    }
+    let whole = time.as_secs();
+    let seconds = trimmed(format!("{}.{nanos:09}", whole % 60));
+    match (whole / 3600, whole / 60 % 60) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m{seconds}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+/// A point in time as Go prints it in UTC: `2026-11-22 13:59:52 +0000 UTC`.
+pub(crate) fn go_time(seconds: i64) -> String {
+    let text = Time { seconds, nanos: 0 }.to_string();
+    format!("{} +0000 UTC", text.trim_end_matches('Z').replace('T', " "))
+}
+
+/// The time of day of an epoch: `07:26:40`. `now` is an epoch and the time of its block.
+pub(crate) fn time_of_day(now: (ChainEpoch, u64), epoch: ChainEpoch, block_delay: u64) -> String {
+    let delay = i64::try_from(block_delay).unwrap_or(i64::MAX);
+    let apart = epoch.saturating_sub(now.0).saturating_mul(delay);
+    date_parts(now.1.saturating_add_signed(apart)).3
+}
+
+/// The last characters of a text, with dots for what was before them: `...jviwpn4a`.
+pub(crate) fn tail(text: &str, length: usize) -> String {
+    let skipped = text.chars().count().saturating_sub(length);
+    if skipped == 0 {
+        return text.to_owned();
+    }
+    let end: String = text.chars().skip(skipped).collect();
+    format!("...{end}")
+}
+
 /// A number with a binary prefix: `80 Ki`.
 pub(crate) fn binary(number: &impl ToString) -> String {
     const NAMES: [&str; 8] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi"];
@@ -208,6 +348,8 @@ pub(crate) fn list<T: ToString>(things: &[T]) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// What is told below a row, by the row's place.
+    notes: Vec<(usize, String)>,
     open: bool,
 }
 
@@ -216,11 +358,11 @@ impl Table {
     pub(crate) fn new(headings: &[&str]) -> Self {
         Self {
             rows: vec![headings.iter().map(|h| (*h).to_owned()).collect()],
-            open: false,
+            ..Self::default()
         }
     }
 
-    /// With these headings; nothing follows the entries of the last column.
+    /// With these headings, all of which are shown; nothing follows the entries of the last column.
     pub(crate) fn open(headings: &[&str]) -> Self {
         Self {
             open: true,
@@ -231,6 +373,14 @@ impl Table {
     /// Adds a row, one cell a column.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Tells something below the last row, unless it is empty: `  Message: no funds`.
+    pub(crate) fn note(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            let row = self.rows.len().saturating_sub(1);
+            self.notes.push((row, format!("  {name}: {text}")));
+        }
     }
 
     /// Prints headings and rows.
@@ -244,11 +394,15 @@ impl Table {
                 .map(|row| cell(row, column).chars().count());
             widths.max().unwrap_or(0)
         };
+        let filled = |column| {
+            let mut rows = self.rows.iter().skip(1);
+            rows.any(|row| !cell(row, column).is_empty())
+        };
         let used: Vec<_> = (0..columns)
-            .filter(|&c| self.rows.iter().skip(1).any(|row| !cell(row, c).is_empty()))
-            .map(|c| (c, width(c)))
+            .filter(|&column| self.open || filled(column))
+            .map(|column| (column, width(column)))
             .collect();
-        for row in &self.rows {
+        for (place, row) in self.rows.iter().enumerate() {
             for (position, &(column, width)) in used.iter().enumerate() {
                 let text = cell(row, column);
                 if self.open && position + 1 == used.len() {
@@ -258,6 +412,9 @@ impl Table {
                 }
             }
             writeln!(out)?;
+            for (_, note) in self.notes.iter().filter(|(row, _)| *row == place) {
+                writeln!(out, "{note}")?;
+            }
         }
         Ok(())
     }
@@ -335,5 +492,64 @@ mod tests {
             String::from_utf8_lossy(&out),
             "Name   X    \na      yes  \nbcdef       \n"
         );
+    }
+
+    #[test]
+    fn tables_of_fixed_columns_show_them_all() {
+        let mut table = Table::open(&["deadline", "sectors"]);
+        let mut out = Vec::new();
+        table.write(&mut out).expect("writes to memory");
+        table.row(["0".to_owned(), "2 (0)".to_owned()]);
+        table.note("Message", "slow");
+        table.note("Message", "");
+        table.write(&mut out).expect("writes to memory");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "deadline  sectors\ndeadline  sectors\n0         2 (0)\n  Message: slow\n"
+        );
+    }
+
+    #[test]
+    fn lengths_of_time_are_also_printed_as_go_does() {
+        for (nanos, text) in [
+            (0, "0s"),
+            (999, "999ns"),
+            (1_500, "1.5µs"),
+            (1_100_000, "1.1ms"),
+            (7_967_068_280, "7.96706828s"),
+            (500_000_000_000, "8m20s"),
+            (9_999_420_000_000_000, "2777h37m0s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_nanos(nanos)), text);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_in_powers_of_1024() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("256B", 256),
+            ("2KiB", 2048),
+            ("2k", 2048),
+            ("1.5 GB", 1_610_612_736),
+            ("32GiB", 32 << 30),
+        ] {
+            assert_eq!(read_size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "KiB", "2x", "2kg", "-1", "1e9", "9999999999p"] {
+            assert!(read_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sets_are_told_in_ranges() {
+        let set = |numbers: &[u64]| BitField::try_from_numbers(numbers.iter().copied());
+        for (numbers, text) in [
+            (&[][..], "0"),
+            (&[0, 1, 2, 3], "0-3"),
+            (&[1, 3, 4, 9], "1,3-4,9"),
+        ] {
+            assert_eq!(ranges(&set(numbers).expect("a set")).as_deref(), Ok(text));
+        }
     }
 }

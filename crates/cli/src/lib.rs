@@ -3,27 +3,46 @@
 //! | module | binary |
 //! |---|---|
 //! | [`lotus`] | `lotus`: the full node and the commands that talk to it |
+//! | [`miner`] | `lotus-miner`: the storage provider and the commands that talk to it |
+//! | [`worker`] | `lotus-worker`: a sealing worker and the commands that talk to it |
 //! | [`seed`] | `lotus-seed`: what a network is born with |
 //! | [`shed`] | `lotus-shed`: tools for looking into chains |
+//! | [`devnet`] | `lotus-devnet`: a network on this machine |
 //!
 //! # Invariants
 //! - A command writes its result to the writer it is given and everything else to stderr, so that
 //!   output can be piped and tests need no process.
 //! - Exit code 0: done; 1: the answer is "no" or the command failed; 2: it was called wrongly (1 or 3
-//!   for `lotus`, as with Lotus).
+//!   for `lotus`, `lotus-miner` and `lotus-worker`, as with Lotus).
 
+mod common;
+mod connect;
+pub mod devnet;
+#[cfg(test)]
+mod fake;
 mod format;
+mod help;
 pub mod lotus;
+pub mod miner;
 mod multiaddr;
+mod process;
 pub mod seed;
 pub mod shed;
+pub mod worker;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::Parser;
 
 /// Binaries that this executable stands for.
-pub const BINARIES: [&str; 3] = ["lotus", "lotus-seed", "lotus-shed"];
+pub const BINARIES: [&str; 6] = [
+    "lotus",
+    "lotus-miner",
+    "lotus-worker",
+    "lotus-seed",
+    "lotus-shed",
+    "lotus-devnet",
+];
 
 /// Runs the command that `args` name, the first of which is the executable's own name.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -41,13 +60,25 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match called.as_str() {
         "lotus" => match lotus::Lotus::parse(args) {
             Ok(command) => command.run(&mut out),
-            Err(e) => return lotus::refuse(&e),
+            Err(e) => return help::refuse(&e),
+        },
+        "lotus-miner" => match miner::LotusMiner::parse(args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => return help::refuse(&e),
+        },
+        "lotus-worker" => match worker::LotusWorker::parse(args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => return help::refuse(&e),
         },
         "lotus-seed" => match seed::Seed::try_parse_from(&args) {
             Ok(command) => command.run(&mut out),
             Err(e) => e.exit(),
         },
         "lotus-shed" => match shed::Shed::try_parse_from(&args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => e.exit(),
+        },
+        "lotus-devnet" => match devnet::Devnet::try_parse_from(&args) {
             Ok(command) => command.run(&mut out),
             Err(e) => e.exit(),
         },

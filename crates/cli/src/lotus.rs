@@ -9,31 +9,55 @@
 //! 1, an unknown command with code 3, as Lotus. Not there are dialogues (`--interactive`) and the
 //! commands that `lotus --help` does not list.
 
-mod auth;
 mod chain;
-mod connect;
+mod client;
 mod daemon;
-mod help;
+pub(crate) mod fetch_params;
 mod mpool;
-mod net;
-mod ready;
 mod send;
 mod state;
 mod sync;
 mod tipset;
-mod version;
 mod wallet;
 
-use std::{
-    ffi::OsString,
-    io::Write,
-    time::{SystemTime, UNIX_EPOCH},
+use std::{ffi::OsString, io::Write};
+
+use lotus_rpc_api::full::FullNode;
+use lotus_runtime::repo::RepoKind;
+
+use crate::{
+    common::{auth, log, net, unix_seconds, version, wait},
+    connect::{self, Connected},
+    help::{self, Groups},
 };
 
-use clap::FromArgMatches as _;
-use lotus_rpc_api::full::FullNode;
+/// What this program calls itself.
+const NAME: &str = "lotus";
 
-pub use help::refuse;
+/// Lotus' groups of commands.
+const GROUPS: Groups = &[
+    (
+        "BASIC",
+        &[
+            "daemon", "send", "wallet", "client", "msig", "filplus", "paych",
+        ],
+    ),
+    (
+        "DEVELOPER",
+        &[
+            "auth",
+            "mpool",
+            "state",
+            "chain",
+            "log",
+            "wait-api",
+            "fetch-params",
+            "evm",
+        ],
+    ),
+    ("NETWORK", &["net", "sync"]),
+    ("STATUS", &["status"]),
+];
 
 /// Filecoin decentralized storage network client
 #[derive(Debug, clap::Parser)]
@@ -56,6 +80,9 @@ enum Command {
     /// Manage wallet
     #[command(subcommand)]
     Wallet(wallet::Wallet),
+    /// Make deals, store data, retrieve data
+    #[command(subcommand)]
+    Client(client::Client),
     /// Manage RPC permissions
     #[command(subcommand)]
     Auth(auth::Auth),
@@ -66,6 +93,9 @@ enum Command {
     /// Interact with filecoin blockchain
     #[command(subcommand)]
     Chain(chain::Chain),
+    /// Manage logging
+    #[command(subcommand)]
+    Log(log::Log),
     /// Manage P2P Network
     #[command(subcommand)]
     Net(net::Net),
@@ -73,8 +103,8 @@ enum Command {
     #[command(subcommand)]
     Sync(sync::Sync),
     Status(sync::Status),
-    FetchParams(ready::FetchParams),
-    WaitApi(ready::WaitApi),
+    FetchParams(fetch_params::FetchParams),
+    WaitApi(wait::WaitApi),
     /// Print version
     Version,
 }
@@ -83,8 +113,8 @@ enum Command {
 struct Context<'a> {
     /// The daemon.
     node: &'a dyn FullNode,
-    /// Its API's address, as it was given.
-    address: &'a str,
+    /// The same, and where it is.
+    daemon: &'a Connected<dyn FullNode>,
     /// Send messages that fail a check?
     force_send: bool,
 }
@@ -93,11 +123,9 @@ impl Lotus {
     /// Reads a command line, the first argument of which is the executable's name.
     ///
     /// # Errors
-    /// When it is called wrongly or for its help; [`refuse`] prints that and gives the exit code.
+    /// When it is called wrongly, or for its help.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut command = help::command();
-        let matches = command.try_get_matches_from_mut(args)?;
-        Self::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+        help::parse(GROUPS, args)
     }
 
     /// Runs the command.
@@ -124,20 +152,21 @@ impl Lotus {
     /// Runs a command that talks to a daemon.
     async fn call(self, out: &mut dyn Write) -> anyhow::Result<()> {
         if let Command::WaitApi(command) = &self.command {
-            return Box::pin(command.run(self.repo.as_deref())).await;
+            let repo = self.repo.as_deref();
+            return Box::pin(command.run("daemon", || connect::full_node(repo))).await;
         }
-        let daemon = match connect::connect(self.repo.as_deref()).await {
+        let daemon = match connect::full_node(self.repo.as_deref()).await {
             Ok(daemon) => daemon,
             Err(error) => {
                 if matches!(self.command, Command::Version) {
-                    version::write_local(out)?;
+                    version::write_local(NAME, out)?;
                 }
                 return Err(error);
             }
         };
         let context = Context {
-            node: &*daemon.node,
-            address: &daemon.address,
+            node: &*daemon.api,
+            daemon: &daemon,
             force_send: self.force_send,
         };
         Box::pin(self.command.ask(&context, out)).await
@@ -150,30 +179,30 @@ impl Command {
             Self::Daemon(_) => Ok(context.node.shutdown().await?),
             Self::Send(command) => Box::pin(command.run(context, out)).await,
             Self::Wallet(command) => Box::pin(command.run(context, out)).await,
-            Self::Auth(command) => command.run(context, out).await,
+            Self::Client(command) => Box::pin(command.run(context, out)).await,
+            Self::Auth(command) => {
+                let variable = RepoKind::FullNode.api_info_env();
+                command.run(context.daemon, variable, out).await
+            }
             Self::Mpool(command) => command.run(context, out).await,
             Self::State(command) => Box::pin(command.run(context, out)).await,
             Self::Chain(command) => Box::pin(command.run(context, out)).await,
-            Self::Net(command) => Box::pin(command.run(context, out)).await,
+            Self::Log(command) => command.run(context.node, out).await,
+            Self::Net(command) => {
+                Box::pin(command.run(context.node, Some(context.node), out)).await
+            }
             Self::Sync(command) => Box::pin(command.run(context, out)).await,
             Self::Status(command) => command.run(context, out).await,
             // These two need no daemon and are run before one is looked for.
             Self::FetchParams(_) | Self::WaitApi(_) => Ok(()),
-            Self::Version => version::run(context.node, out).await,
+            Self::Version => version::run(context.node, NAME, out).await,
         }
     }
 }
 
 /// Seconds between the blocks of the daemon's network.
-async fn block_delay(node: &dyn FullNode) -> anyhow::Result<u64> {
+pub(crate) async fn block_delay(node: &dyn FullNode) -> anyhow::Result<u64> {
     Ok(node.version().await?.block_delay)
-}
-
-/// Seconds since 1970; zero on a machine whose clock is set before that.
-fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |age| age.as_secs())
 }
 
 #[cfg(test)]

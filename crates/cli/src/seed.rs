@@ -6,11 +6,14 @@
 //! and then builds a broken network from (a root without signers, an account declared twice) is
 //! refused.
 
-mod files;
+pub(crate) mod files;
 mod genesis;
 mod presealing;
 
 use std::{io::Write, path::PathBuf};
+
+pub(crate) use files::expand;
+pub(crate) use genesis::DEVNET_MANIFEST;
 
 /// Seal sectors for genesis miner.
 #[derive(Debug, clap::Parser)]

@@ -22,9 +22,10 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail};
 use lotus_blockstore::{DiskDatabase, DiskOptions, SharedBlockstore, car::CarReader};
-use lotus_net::{HostKey, KEYSTORE_NAME, NetConfig};
-use lotus_networks::Network;
-use lotus_node::{FullNodeConfig, RepoKeys, RunningNode, Stores, config as node_config};
+use lotus_net::{HostKey, NetConfig};
+use lotus_node::{
+    ClientPlace, FullNodeConfig, RepoKeys, RunningNode, Stores, config as node_config,
+};
 use lotus_proofs::FilecoinVerifier;
 use lotus_rpc::{JwtSecret, Server, Verifier};
 use lotus_rpc_api::{Permission, full};
@@ -35,16 +36,13 @@ use lotus_runtime::{
     repo::{LockedRepo, Repo, RepoKind},
     supervisor::{Supervisor, Tasks},
 };
-use lotus_types::{KeyInfo, KeyType};
 use lotus_vm::FilecoinVm;
 
-pub(super) use self::parts::local_parameters;
 use self::parts::{Chosen, GenesisFrom};
+use crate::process;
 
 /// How long services may take to wind down.
 const WIND_DOWN: Duration = Duration::from_secs(15);
-/// Kind of the host key in the keystore, as Lotus names it.
-const HOST_KEY_TYPE: &str = "libp2p-host";
 
 /// Start a lotus daemon process
 #[derive(Debug, clap::Args)]
@@ -91,6 +89,12 @@ pub(super) struct Daemon {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
         default_missing_value = "true")]
     manage_fdlimit: bool,
+    /// Where storage providers fetch the data of deals; default: a port of this machine only
+    #[arg(long, value_name = "IP:PORT", env = "LOTUS_DEAL_DATA_LISTEN")]
+    deal_data_listen: Option<SocketAddr>,
+    /// URL of that listener as providers see it, when it is not the listener's own address
+    #[arg(long, value_name = "URL", env = "LOTUS_DEAL_DATA_URL")]
+    deal_data_url: Option<String>,
     /// Largest request that the API takes, in bytes
     #[arg(long, value_name = "BYTES")]
     api_max_req_size: Option<usize>,
@@ -113,17 +117,14 @@ impl Daemon {
     /// # Errors
     /// When it cannot start, or ends because something in it failed.
     pub(super) fn start(&self, repo: Option<&str>, out: &mut impl Write) -> anyhow::Result<bool> {
-        parts::use_local_parameters()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(Box::pin(self.run(repo, out)))
+        process::use_local_parameters()?;
+        process::block_on(Box::pin(self.run(repo, out)))
     }
 
     async fn run(&self, repo: Option<&str>, out: &mut impl Write) -> anyhow::Result<bool> {
         let env = |name: &str| std::env::var(name).ok();
         let repo = Repo::locate(RepoKind::FullNode, repo, env)?;
-        let network = self.find_network(&repo)?;
+        let network = process::find_network(self.network.as_deref(), &repo)?;
         lotus_types::address::set_mainnet_prefix(network.mainnet_addresses);
         repo.init()?;
         let config = repo.config(env)?;
@@ -133,8 +134,8 @@ impl Daemon {
             limits::raise_file_limit();
         }
         let locked = Arc::new(repo.lock()?);
-        parts::check_verifying_keys(&network)?;
-        parts::keep_network(&repo, &network)?;
+        process::check_verifying_keys(&network)?;
+        process::keep_network(&repo, &network)?;
 
         let stores = open_stores(&locked)?;
         let vm = Arc::new(FilecoinVm::new());
@@ -166,21 +167,6 @@ impl Daemon {
             return Ok(true);
         }
         Err(anyhow!("{}", outcome.reason))
-    }
-
-    fn find_network(&self, repo: &Repo) -> anyhow::Result<Network> {
-        if let Some(path) = &self.network {
-            return Ok(Network::load(path)?);
-        }
-        let kept = repo.path().join(parts::NETWORK_FILE);
-        if kept.exists() {
-            return Ok(Network::load(&kept)?);
-        }
-        bail!(
-            "which network? give its description with --network FILE or LOTUS_NETWORK; the repo at {} \
-             has none yet",
-            repo.path().display()
-        )
     }
 
     fn source(&self) -> anyhow::Result<GenesisFrom<'_>> {
@@ -217,12 +203,18 @@ impl Daemon {
         let beacons =
             lotus_beacon::schedule(&network, chosen.genesis.timestamp, Arc::clone(&clock))?;
         let mut net = NetConfig::new(network.name.clone(), node_config::agent());
-        net.listen = tcp_only(&config.libp2p.listen_addresses);
+        net.listen = process::tcp_only(&config.libp2p.listen_addresses);
         if self.bootstrap {
             net.bootstrap.clone_from(&network.bootstrap_peers);
         }
         Ok(FullNodeConfig {
             republish_interval: node_config::republish_interval(&network),
+            client: Some(ClientPlace {
+                folder: repo.path().to_owned(),
+                listen: self.deal_data_listen,
+                announce: self.deal_data_url.clone(),
+            }),
+            default_max_fee: config.fees.default_max_fee.0.clone(),
             bootstrap_threshold: if self.bootstrap && !network.bootstrap_peers.is_empty() {
                 network.bootstrap_peer_threshold
             } else {
@@ -235,7 +227,7 @@ impl Daemon {
             beacons,
             clock,
             keys: Arc::new(RepoKeys::new(Arc::clone(repo))),
-            host_key: host_key(repo)?,
+            host_key: HostKey::kept_in(repo.keystore())?,
             net,
             jwt: JwtSecret::from_bytes(&repo.jwt_secret()?)?,
             log: Some(log),
@@ -293,7 +285,7 @@ impl Daemon {
         jwt: JwtSecret,
     ) -> anyhow::Result<()> {
         let wanted = self.api.as_deref().unwrap_or(&config.api.listen_address);
-        let address = parts::listen_address(wanted)?;
+        let address = process::listen_address(wanted)?;
         let mut limits = lotus_rpc::Limits::default();
         if let Some(bytes) = self.api_max_req_size.filter(|bytes| *bytes > 0) {
             limits.body = bytes;
@@ -310,25 +302,10 @@ impl Daemon {
         let stop = tasks.stop_token();
         tasks.critical("api", bound.serve(stop));
         repo.set_api_token(&jwt.token(&Permission::ALL)?)?;
-        repo.set_api_endpoint(&multiaddr(address))?;
+        repo.set_api_endpoint(&process::api_multiaddr(address))?;
         tracing::info!(%address, "API is up");
         Ok(())
     }
-}
-
-fn multiaddr(address: SocketAddr) -> String {
-    let kind = if address.is_ipv4() { "ip4" } else { "ip6" };
-    format!("/{kind}/{}/tcp/{}/http", address.ip(), address.port())
-}
-
-/// The addresses that this host can listen on. Lotus' defaults name QUIC, too.
-fn tcp_only(addresses: &[String]) -> Vec<String> {
-    let (tcp, others): (Vec<_>, Vec<_>) =
-        addresses.iter().cloned().partition(|a| a.contains("/tcp/"));
-    for address in others {
-        tracing::info!(%address, "only TCP is supported: not listening there");
-    }
-    tcp
 }
 
 fn open_stores(repo: &LockedRepo) -> anyhow::Result<Stores> {
@@ -338,19 +315,4 @@ fn open_stores(repo: &LockedRepo) -> anyhow::Result<Stores> {
         blocks: SharedBlockstore::new(database.blocks("chain")?),
         metadata: Arc::new(database.metadata("metadata")?),
     })
-}
-
-/// The node's identity: kept in the keystore from the first start on.
-fn host_key(repo: &LockedRepo) -> anyhow::Result<HostKey> {
-    use lotus_runtime::repo::keystore::KeystoreError;
-    match repo.keystore().get(KEYSTORE_NAME) {
-        Ok(info) => Ok(HostKey::from_keystore_bytes(&info.private_key)?),
-        Err(KeystoreError::NotFound { .. }) => {
-            let key = HostKey::generate();
-            let info = KeyInfo::new(KeyType::from(HOST_KEY_TYPE), key.to_keystore_bytes()?);
-            repo.keystore().put(KEYSTORE_NAME, &info)?;
-            Ok(key)
-        }
-        Err(error) => Err(error.into()),
-    }
 }

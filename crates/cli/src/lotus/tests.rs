@@ -3,7 +3,7 @@
 
 mod recorded;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -30,10 +30,14 @@ async fn run(node: &Recorded, args: &[&str]) -> Ended {
     let (exit, stderr) = match Lotus::parse(all.map(OsString::from)) {
         Err(error) => (help::exit_code(&error), error.to_string()),
         Ok(lotus) => {
-            let client = node.client();
+            let api: Arc<dyn FullNode> = Arc::new(node.client());
+            let daemon = Connected {
+                api,
+                address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
+            };
             let context = Context {
-                node: &client,
-                address: "/ip4/127.0.0.1/tcp/1234/http",
+                node: &*daemon.api,
+                daemon: &daemon,
                 force_send: lotus.force_send,
             };
             match lotus.command.ask(&context, &mut out).await {

@@ -19,7 +19,8 @@ use lotus_vm::{Bundle, BundleStore, FilecoinVm};
 use super::files;
 
 /// Manifest of the devnet bundle (actors v9, 2 KiB sectors), which `make bundle` builds.
-const DEVNET_MANIFEST: &str = "bafy2bzacecvjqaywfzles6mdpsupzostucfam2vmz6fo4du445wdw6z73uosk";
+pub(crate) const DEVNET_MANIFEST: &str =
+    "bafy2bzacecvjqaywfzles6mdpsupzostucfam2vmz6fo4du445wdw6z73uosk";
 
 /// Commands on a genesis template
 #[derive(Debug, clap::Subcommand)]

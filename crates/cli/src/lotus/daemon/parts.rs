@@ -1,13 +1,8 @@
-//! What a daemon looks for before it starts: parameters, bundle, genesis.
+//! What a daemon looks for before it starts: bundle and genesis.
 
-use std::{
-    fs::File,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs::File, path::Path, sync::Arc};
 
-use anyhow::{Context as _, anyhow, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use lotus_actors::StateTree;
 use lotus_blockstore::{SharedBlockstore, car};
 use lotus_chain::ChainStore;
@@ -15,16 +10,10 @@ use lotus_genesis::{Drawn, Template, make_genesis, write_car};
 use lotus_networks::{Network, singletons::SYSTEM_ACTOR};
 use lotus_node::{Stores, ensure_genesis};
 use lotus_ports::{Blockstore as _, vm::MachineContext};
-use lotus_proofs::params::{Circuit, PARAMETER_CACHE_ENV, ParameterCache, use_parameter_cache};
-use lotus_runtime::{atomic, repo::Repo};
+use lotus_runtime::atomic;
 use lotus_state::StateManager;
 use lotus_types::{BlockHeader, Cid, Tipset, TokenAmount};
 use lotus_vm::{Bundle, BundleStore, FilecoinVm};
-
-/// The network's description inside a repo.
-pub(super) const NETWORK_FILE: &str = "network.toml";
-/// The sector size whose parameters a local network makes itself.
-const LOCAL_SECTOR: u64 = 2 << 10;
 
 /// Where the genesis of a new repo comes from.
 #[derive(Debug, Clone, Copy)]
@@ -51,62 +40,6 @@ pub(super) struct Chosen {
     pub(super) genesis: Arc<BlockHeader>,
     /// The actor bundle's manifest.
     pub(super) manifest: Cid,
-}
-
-/// Where the parameters of local networks are kept when nothing else is said.
-pub(in crate::lotus) fn local_parameters() -> Option<PathBuf> {
-    let from = |name: &str| {
-        let value = std::env::var_os(name).filter(|v| !v.is_empty());
-        value.map(PathBuf::from)
-    };
-    let cache = from("LOTUS_RS_CACHE")
-        .or_else(|| from("XDG_CACHE_HOME").map(|d| d.join("lotus-rs")))
-        .or_else(|| from("HOME").map(|d| d.join(".cache/lotus-rs")));
-    cache.map(|d| d.join("params-2048"))
-}
-
-/// Names the folder where a local network keeps its parameters, unless the environment names one.
-pub(super) fn use_local_parameters() -> anyhow::Result<()> {
-    if std::env::var_os(PARAMETER_CACHE_ENV).is_some() {
-        return Ok(());
-    }
-    if let Some(folder) = local_parameters().filter(|d| d.is_dir()) {
-        use_parameter_cache(&folder)?;
-    }
-    Ok(())
-}
-
-/// Without verifying keys no block can be checked, so the daemon does not start without them.
-pub(super) fn check_verifying_keys(network: &Network) -> anyhow::Result<()> {
-    let cache = ParameterCache::of_this_process();
-    let Some(size) = network.sector_sizes.iter().min().copied() else {
-        bail!("the network's description names no sector size");
-    };
-    for circuit in [Circuit::WinningPoSt, Circuit::WindowPoSt, Circuit::PoRep] {
-        cache.check_key(circuit, size).with_context(|| {
-            let hint = if size == LOCAL_SECTOR {
-                "`lotus fetch-params 2048` makes them"
-            } else {
-                "`lotus fetch-params` fetches them"
-            };
-            format!(
-                "verifying keys are missing in {}; {hint}",
-                cache.dir().display()
-            )
-        })?;
-    }
-    Ok(())
-}
-
-/// Leaves a copy of the network's description in the repo, so that later starts need no flag.
-pub(super) fn keep_network(repo: &Repo, network: &Network) -> anyhow::Result<()> {
-    let path = repo.path().join(NETWORK_FILE);
-    let text = network.to_toml();
-    if std::fs::read_to_string(&path).is_ok_and(|kept| kept == text) {
-        return Ok(());
-    }
-    atomic::write(&path, text.as_bytes(), 0o644)
-        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// Brings genesis and bundle into the stores and checks that they belong together.
@@ -261,56 +194,4 @@ pub(super) fn execute(
         );
     }
     Ok(())
-}
-
-/// Where to listen: a port of this machine, or a TCP multiaddr.
-pub(super) fn listen_address(text: &str) -> anyhow::Result<SocketAddr> {
-    if let Ok(port) = text.parse::<u16>() {
-        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-    }
-    let bad = || {
-        anyhow!("{text:?} is neither a port nor an address such as /ip4/127.0.0.1/tcp/1234/http")
-    };
-    let mut parts = text.split('/').skip(1);
-    let (Some("ip4" | "ip6"), Some(ip), Some("tcp"), Some(port)) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(bad());
-    };
-    Ok(SocketAddr::new(
-        ip.parse().map_err(|_| bad())?,
-        port.parse().map_err(|_| bad())?,
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::listen_address;
-
-    #[test]
-    fn a_port_means_this_machine_only() {
-        assert_eq!(
-            listen_address("1234").expect("a port").to_string(),
-            "127.0.0.1:1234"
-        );
-    }
-
-    #[test]
-    fn multiaddrs_are_read_and_others_refused() {
-        let read = |text: &str| listen_address(text).map(|a| a.to_string()).ok();
-        assert_eq!(
-            read("/ip4/0.0.0.0/tcp/80/http").as_deref(),
-            Some("0.0.0.0:80")
-        );
-        assert_eq!(read("/ip6/::1/tcp/5/http").as_deref(), Some("[::1]:5"));
-        for bad in [
-            "",
-            "70000",
-            "/ip4/1.2.3/tcp/1",
-            "/dns/x/tcp/1",
-            "/ip4/1.2.3.4/udp/1",
-        ] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
 }

@@ -27,7 +27,7 @@ pub(super) struct WaitMsg {
     #[arg(value_name = "messageCid")]
     message: Cid,
     /// How long: 30s, 10m, 1h
-    #[arg(long, default_value = "10m", value_parser = crate::lotus::net::read_duration)]
+    #[arg(long, default_value = "10m", value_parser = crate::common::duration)]
     timeout: Duration,
 }
 

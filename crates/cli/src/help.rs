@@ -1,56 +1,44 @@
-//! The help page in Lotus' groups, and refusals in Lotus' manner.
+//! Help pages in Lotus' groups, and refusals in Lotus' manner.
 
-use std::{fmt::Write as _, process::ExitCode};
+use std::{ffi::OsString, fmt::Write as _, process::ExitCode};
 
-use clap::{
-    CommandFactory as _,
-    error::{ContextKind, ErrorKind},
-};
+use clap::error::{ContextKind, ErrorKind};
 
-/// Lotus' groups of commands. A command that is in none is listed first.
-const GROUPS: [(&str, &[&str]); 4] = [
-    (
-        "BASIC",
-        &[
-            "daemon", "send", "wallet", "client", "msig", "filplus", "paych",
-        ],
-    ),
-    (
-        "DEVELOPER",
-        &[
-            "auth",
-            "mpool",
-            "state",
-            "chain",
-            "log",
-            "wait-api",
-            "fetch-params",
-            "evm",
-        ],
-    ),
-    ("NETWORK", &["net", "sync"]),
-    ("STATUS", &["status"]),
-];
+/// Groups of commands: heading and names. A command that is in none is listed first.
+pub(crate) type Groups = &'static [(&'static str, &'static [&'static str])];
 
-/// The command tree, its help page grouped.
-pub(super) fn command() -> clap::Command {
-    let command = super::Lotus::command();
+/// A command tree, its help page grouped.
+pub(crate) fn command<T: clap::CommandFactory>(groups: Groups) -> clap::Command {
+    let command = T::command();
     let page = format!(
         "{{about}}\n\n{{usage-heading}}\n   {{usage}}\n\nCommands:\n{}\nOptions:\n{{options}}\n",
-        grouped(&command)
+        grouped(&command, groups)
     );
     command.help_template(page)
 }
 
-fn grouped(command: &clap::Command) -> String {
+/// Reads a command line, the first argument of which is the executable's name.
+///
+/// # Errors
+/// When it is called wrongly or for its help; [`refuse`] prints that and gives the exit code.
+pub(crate) fn parse<T: clap::CommandFactory + clap::FromArgMatches>(
+    groups: Groups,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<T, clap::Error> {
+    let mut command = command::<T>(groups);
+    let matches = command.try_get_matches_from_mut(args)?;
+    T::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+}
+
+fn grouped(command: &clap::Command, groups: Groups) -> String {
     let width = command
         .get_subcommands()
         .map(|c| c.get_name().len())
         .max()
         .unwrap_or(0);
-    let group_of = |name: &str| GROUPS.iter().position(|(_, names)| names.contains(&name));
+    let group_of = |name: &str| groups.iter().position(|(_, names)| names.contains(&name));
     let mut page = String::new();
-    for group in std::iter::once(None).chain((0..GROUPS.len()).map(Some)) {
+    for group in std::iter::once(None).chain((0..groups.len()).map(Some)) {
         let mut members = command
             .get_subcommands()
             .filter(|c| !c.is_hide_set() && group_of(c.get_name()) == group)
@@ -58,7 +46,7 @@ fn grouped(command: &clap::Command) -> String {
         if members.peek().is_none() {
             continue;
         }
-        if let Some((heading, _)) = group.and_then(|g| GROUPS.get(g)) {
+        if let Some((heading, _)) = group.and_then(|g| groups.get(g)) {
             let _ = writeln!(page, "   {heading}:");
         }
         let indent = if group.is_some() { "     " } else { "   " };
@@ -75,7 +63,7 @@ fn grouped(command: &clap::Command) -> String {
 
 /// The exit code for a command line that was not taken: 3 for a command that does not exist, 1 for
 /// whatever else is wrong, 0 for help.
-pub(super) fn exit_code(error: &clap::Error) -> u8 {
+pub(crate) fn exit_code(error: &clap::Error) -> u8 {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
@@ -86,7 +74,7 @@ pub(super) fn exit_code(error: &clap::Error) -> u8 {
 }
 
 /// Prints why a command line was not taken, or the help that it asked for; gives the exit code.
-pub fn refuse(error: &clap::Error) -> ExitCode {
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that went away needs no help.

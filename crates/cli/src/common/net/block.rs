@@ -1,11 +1,11 @@
-//! `lotus net block`: whom the daemon never connects to.
+//! `net block`: whom the process never connects to.
 
 use std::io::Write;
 
-use lotus_rpc_api::{full::FullNode, types::net::NetBlockList};
+use lotus_rpc_api::{node::NetApi, types::net::NetBlockList};
 
 #[derive(Debug, clap::Subcommand)]
-pub(in crate::lotus) enum Block {
+pub(crate) enum Block {
     /// Add connection gating rules
     #[command(subcommand)]
     Add(Rule),
@@ -17,7 +17,7 @@ pub(in crate::lotus) enum Block {
 }
 
 #[derive(Debug, clap::Subcommand)]
-pub(in crate::lotus) enum Rule {
+pub(crate) enum Rule {
     /// Peers by their ids
     Peer {
         /// Peer ids
@@ -51,7 +51,11 @@ impl From<Rule> for NetBlockList {
 }
 
 impl Block {
-    pub(super) async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) async fn run<N: NetApi + ?Sized>(
+        self,
+        node: &N,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
         match self {
             Self::Add(rule) => node.net_block_add(rule.into()).await?,
             Self::Remove(rule) => node.net_block_remove(rule.into()).await?,

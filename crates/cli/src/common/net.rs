@@ -1,4 +1,4 @@
-//! `lotus net`: the daemon's peers.
+//! `net` of daemon and provider: their peers.
 
 mod block;
 
@@ -10,15 +10,16 @@ use std::{
 use anyhow::Context as _;
 use lotus_rpc_api::{
     full::FullNode,
+    node::NetApi,
     types::net::{AddrInfo, BandwidthStats},
 };
 use lotus_types::{Address, TipsetKey};
 
-use super::Context;
+use super::duration;
 use crate::format::{Table, decimal_size, list};
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Net {
+pub(crate) enum Net {
     /// Print peers
     Peers {
         /// Print agent name
@@ -91,7 +92,7 @@ pub(super) enum Net {
 
 /// Flags of `net ping`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Ping {
+pub(crate) struct Ping {
     /// A multiaddr that ends with /p2p/PEER
     #[arg(value_name = "peerMultiaddr")]
     peer: String,
@@ -99,21 +100,28 @@ pub(super) struct Ping {
     #[arg(short, long, default_value_t = 10)]
     count: u32,
     /// minimum time between pings
-    #[arg(short, long, default_value = "1s", value_parser = read_duration)]
+    #[arg(short, long, default_value = "1s", value_parser = duration)]
     interval: Duration,
 }
 
 impl Net {
-    pub(super) async fn run(
+    /// Is something of the chain needed to carry it out?
+    pub(crate) fn needs_chain(&self) -> bool {
+        matches!(self, Self::Connect { peer } if peer.parse::<Address>().is_ok())
+    }
+
+    /// Runs the command on `node`'s peers. `chain` is asked where a miner's peer is; it must be given
+    /// when [`Self::needs_chain`] says so.
+    pub(crate) async fn run<N: NetApi + ?Sized>(
         self,
-        context: &Context<'_>,
+        node: &N,
+        chain: Option<&dyn FullNode>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        let node = context.node;
         match self {
             Self::Peers { agent, extended } => peers(node, agent, extended, out).await?,
             Self::Ping(ping) => ping.run(node, out).await?,
-            Self::Connect { peer } => connect(node, &peer, out).await?,
+            Self::Connect { peer } => connect(node, chain, &peer, out).await?,
             Self::Disconnect { peer } => {
                 write!(out, "disconnect {peer}: ")?;
                 let done = node.net_disconnect(peer).await;
@@ -166,8 +174,8 @@ fn told(heading: &str, peers: &[String], out: &mut dyn Write) -> anyhow::Result<
     Ok(())
 }
 
-async fn peers(
-    node: &dyn FullNode,
+async fn peers<N: NetApi + ?Sized>(
+    node: &N,
     agent: bool,
     extended: bool,
     out: &mut dyn Write,
@@ -210,9 +218,17 @@ fn peer_at(address: &str) -> anyhow::Result<AddrInfo> {
     }
 }
 
-async fn connect(node: &dyn FullNode, peer: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn connect<N: NetApi + ?Sized>(
+    node: &N,
+    chain: Option<&dyn FullNode>,
+    peer: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let peer = match peer.parse::<Address>() {
-        Ok(miner) => peer_of(node, miner).await?,
+        Ok(miner) => {
+            let chain = chain.context("no daemon to ask for the miner's peer")?;
+            peer_of(chain, miner).await?
+        }
         Err(_) => peer_at(peer)?,
     };
     write!(out, "connect {}: ", peer.id)?;
@@ -236,7 +252,11 @@ async fn peer_of(node: &dyn FullNode, miner: Address) -> anyhow::Result<AddrInfo
     Ok(AddrInfo { id, addrs })
 }
 
-async fn scores(node: &dyn FullNode, extended: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn scores<N: NetApi + ?Sized>(
+    node: &N,
+    extended: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     for peer in node.net_pubsub_scores().await? {
         if extended {
             writeln!(out, "{}", serde_json::to_string(&peer)?)?;
@@ -249,7 +269,7 @@ async fn scores(node: &dyn FullNode, extended: bool, out: &mut dyn Write) -> any
     Ok(())
 }
 
-async fn reachability(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn reachability<N: NetApi + ?Sized>(node: &N, out: &mut dyn Write) -> anyhow::Result<()> {
     let info = node.net_auto_nat_status().await?;
     let name = match info.reachability {
         1 => "Public",
@@ -263,8 +283,8 @@ async fn reachability(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Resul
     Ok(())
 }
 
-async fn bandwidth(
-    node: &dyn FullNode,
+async fn bandwidth<N: NetApi + ?Sized>(
+    node: &N,
     by_peer: bool,
     by_protocol: bool,
     out: &mut dyn Write,
@@ -298,27 +318,8 @@ async fn bandwidth(
     Ok(table.write(out)?)
 }
 
-/// `1s`, `500ms`, `2m`, `1h`.
-pub(super) fn read_duration(text: &str) -> Result<Duration, String> {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("{text:?} has no unit: write 500ms, 1s or 2m")),
-    };
-    let number: f64 = number
-        .parse()
-        .map_err(|_| format!("{number:?} is not a number"))?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|e| e.to_string())
-}
-
 impl Ping {
-    async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+    async fn run<N: NetApi + ?Sized>(self, node: &N, out: &mut dyn Write) -> anyhow::Result<()> {
         let peer = peer_at(&self.peer)?;
         writeln!(out, "PING {}", peer.id)?;
         if !peer.addrs.is_empty() {
