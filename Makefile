@@ -15,9 +15,8 @@ devnet: ## run a local network, store a file in it and read it back; Ctrl-C stop
 devnet-clean: build ## stop the local network and remove it
 	@out/bin/lotus-devnet clean $(ARGS)
 
-bench: build ## measure this machine (not there yet)
-	@test -x out/bin/lotus-bench || { echo "lotus-bench is not part of this version yet" >&2; exit 1; }
-	@out/bin/lotus-bench $(ARGS)
+bench: ## measure this machine: replay, proof calls
+	@scripts/bench.sh $(ARGS)
 
 check: ## formatting, lints and layers
 	@scripts/check.sh
