@@ -2,6 +2,7 @@
 //! API that both have.
 
 pub(crate) mod auth;
+pub(crate) mod beneficiary;
 pub(crate) mod deals;
 pub(crate) mod log;
 pub(crate) mod net;

@@ -2,8 +2,9 @@
 //! chain yet.
 //!
 //! # Invariants
-//! - What is reserved survives a restart, and so does the message that brings it: the same shortfall is
-//!   never paid in twice.
+//! - What is reserved survives a restart, and so does the name of the message that brings it. Killed
+//!   between sending that message and writing its name down, a node may pay a shortfall in twice: it
+//!   stays the payer's, in escrow.
 //! - Requests are taken one after the other; one that finds a payment under way waits for it first,
 //!   since until then the escrow on chain says nothing about it.
 //!
@@ -88,14 +89,11 @@ impl FullNodeApi {
         let Some(payment) = funds.payment.take() else {
             return Ok(funds);
         };
-        let wanted = self.run(move |s| s.wanted(payment, true)).await;
-        if let Ok(wanted) = wanted {
-            let (_, pending) = self.0.mpool.pending().await.told()?;
-            let head = self.0.chain.require_head().told()?;
-            let probe = wanted.clone();
-            let landed = self.run(move |s| s.search(&probe, &head, NO_LIMIT)).await?;
-            let waiting = pending.iter().any(|m| m.cid == payment);
-            if landed.is_none() && waiting {
+        if let Ok(wanted) = self.run(move |s| s.wanted(payment, true)).await {
+            let message = self.run(move |s| s.chain.message(&payment).told()).await?;
+            // Pooled, in the newest blocks or executed: in all three its nonce is taken.
+            let next = self.0.mpool.next_nonce(message.from).await.told()?;
+            if next.is_some_and(|next| next > message.nonce) {
                 self.wait_for(wanted, CONFIDENCE, NO_LIMIT).await?;
             }
         }

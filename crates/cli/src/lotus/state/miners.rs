@@ -7,6 +7,7 @@ use lotus_rpc_api::{full::FullNode, types::state::MinerInfo};
 use lotus_types::{Address, SectorNumber, Tipset, TipsetKey};
 
 use crate::{
+    common::beneficiary::write_beneficiary,
     format::{binary, epoch_date, epoch_time, list as brackets, percent, size},
     lotus::block_delay,
     multiaddr,
@@ -228,31 +229,7 @@ fn write_people(info: &MinerInfo, out: &mut dyn Write) -> anyhow::Result<()> {
     for (number, address) in info.control_addresses.iter().enumerate() {
         writeln!(out, "Control {number}: \t{address}")?;
     }
-    if !info.beneficiary.is_undefined() {
-        writeln!(out, "Beneficiary:\t{}", info.beneficiary)?;
-        if let Some(term) = info
-            .beneficiary_term
-            .as_ref()
-            .filter(|_| info.beneficiary != info.owner)
-        {
-            writeln!(out, "Beneficiary Quota:\t{}", term.quota.atto())?;
-            writeln!(out, "Beneficiary Used Quota:\t{}", term.used_quota.atto())?;
-            writeln!(out, "Beneficiary Expiration:\t{}", term.expiration)?;
-        }
-    }
-    if let Some(next) = &info.pending_beneficiary_term {
-        writeln!(out, "Pending Beneficiary Term:")?;
-        writeln!(out, "New Beneficiary:\t{}", next.new_beneficiary)?;
-        writeln!(out, "New Quota:\t{}", next.new_quota.atto())?;
-        writeln!(out, "New Expiration:\t{}", next.new_expiration)?;
-        writeln!(
-            out,
-            "Approved By Beneficiary:\t{}",
-            next.approved_by_beneficiary
-        )?;
-        writeln!(out, "Approved By Nominee:\t{}", next.approved_by_nominee)?;
-    }
-    Ok(())
+    write_beneficiary(info, out)
 }
 
 pub(super) async fn proving_deadline(

@@ -3,9 +3,11 @@
 use std::io::Write;
 
 use anyhow::Context as _;
-use lotus_rpc_api::{full::FullNode, types::state::MinerInfo};
+use lotus_rpc_api::full::FullNode;
 use lotus_types::{Address, TipsetKey, TokenAmount};
 use serde::Deserialize;
+
+use crate::common::beneficiary::write_beneficiary;
 
 /// What is locked of a miner's balance: fields of the miner actor's state.
 #[derive(Debug, Deserialize)]
@@ -66,38 +68,12 @@ pub(super) async fn write(
         spendable += &control;
     }
     line(out, "Total Spendable:  ", &spendable)?;
+    if !info.beneficiary.is_undefined() {
+        writeln!(out)?;
+    }
     write_beneficiary(&info, out)
 }
 
 fn line(out: &mut dyn Write, name: &str, amount: &TokenAmount) -> std::io::Result<()> {
     writeln!(out, "{name}{}", amount.to_short())
-}
-
-fn write_beneficiary(info: &MinerInfo, out: &mut dyn Write) -> anyhow::Result<()> {
-    if !info.beneficiary.is_undefined() {
-        writeln!(out)?;
-        writeln!(out, "Beneficiary:\t{}", info.beneficiary)?;
-        if let Some(term) = info
-            .beneficiary_term
-            .as_ref()
-            .filter(|_| info.beneficiary != info.owner)
-        {
-            writeln!(out, "Beneficiary Quota:\t{}", term.quota.atto())?;
-            writeln!(out, "Beneficiary Used Quota:\t{}", term.used_quota.atto())?;
-            writeln!(out, "Beneficiary Expiration:\t{}", term.expiration)?;
-        }
-    }
-    if let Some(next) = &info.pending_beneficiary_term {
-        writeln!(out, "Pending Beneficiary Term:")?;
-        writeln!(out, "New Beneficiary:\t{}", next.new_beneficiary)?;
-        writeln!(out, "New Quota:\t{}", next.new_quota.atto())?;
-        writeln!(out, "New Expiration:\t{}", next.new_expiration)?;
-        writeln!(
-            out,
-            "Approved By Beneficiary:\t{}",
-            next.approved_by_beneficiary
-        )?;
-        writeln!(out, "Approved By Nominee:\t{}", next.approved_by_nominee)?;
-    }
-    Ok(())
 }
