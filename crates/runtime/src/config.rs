@@ -14,6 +14,7 @@
 //! to case, as Lotus' TOML reader does; lists in the environment are separated by commas; durations
 //! are Go's (`1h0m0s`), amounts Lotus' (`0.07 FIL`).
 
+mod common;
 mod duration;
 mod full_node;
 mod miner;

@@ -1,754 +1,99 @@
 //! The keys of `lotus-miner`'s `config.toml`: names and defaults of Lotus v1.20.
 
-use super::schema::{Key, Kind, Section};
+use super::{
+    common,
+    schema::{Key, Kind, Section},
+};
+
+mod deals;
+mod fees;
+mod sealing;
 
 /// Sections in the order of the file.
 pub(super) const SECTIONS: &[Section] = &[
-    Section::used(
-        "API",
-        &[
-            Key::new(
-                "ListenAddress",
-                Kind::Text,
-                r#""/ip4/127.0.0.1/tcp/2345/http""#,
-                "Where the API listens, as a multiaddr.",
-            ),
-            Key::new(
-                "RemoteListenAddress",
-                Kind::Text,
-                r#""127.0.0.1:2345""#,
-                "Address under which others reach this API; written into links that are handed to them.",
-            ),
-            Key::new(
-                "Timeout",
-                Kind::Duration,
-                r#""30s""#,
-                "Longest time that one API call may take to be read and answered over HTTP.",
-            ),
-        ],
-    ),
-    Section::unused(
-        "Backup",
-        &[Key::new("DisableMetadataLog", Kind::Bool, r#"true"#, "")],
-    ),
-    Section::open(
-        "Logging.SubsystemLevels",
-        Kind::Text,
-        "Log level by subsystem: debug, info, warn, error.",
-    ),
-    Section::used(
-        "Libp2p",
-        &[
-            Key::new(
-                "ListenAddresses",
-                Kind::Texts,
-                r#"["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"]"#,
-                "Multiaddrs to listen on; port 0 picks a free one at each start.",
-            ),
-            Key::new(
-                "AnnounceAddresses",
-                Kind::Texts,
-                r#"[]"#,
-                "Multiaddrs told to peers instead of the listen addresses, for a node behind a forwarded port.",
-            ),
-            Key::new(
-                "NoAnnounceAddresses",
-                Kind::Texts,
-                r#"[]"#,
-                "Multiaddrs never told to peers.",
-            ),
-            Key::new(
-                "DisableNatPortMap",
-                Kind::Bool,
-                r#"false"#,
-                "Do not ask the router to forward a port.",
-            ),
-            Key::new(
-                "ConnMgrLow",
-                Kind::Uint,
-                r#"150"#,
-                "Connections that are kept when too many are open.",
-            ),
-            Key::new(
-                "ConnMgrHigh",
-                Kind::Uint,
-                r#"180"#,
-                "Open connections above which some are closed.",
-            ),
-            Key::new(
-                "ConnMgrGrace",
-                Kind::Duration,
-                r#""20s""#,
-                "A connection younger than this is never closed for being one too many.",
-            ),
-        ],
-    ),
-    Section::unused(
-        "Pubsub",
-        &[
-            Key::new("Bootstrapper", Kind::Bool, r#"false"#, ""),
-            Key::new("RemoteTracer", Kind::Text, r#""""#, ""),
-            Key::new("JsonTracer", Kind::Text, r#""""#, ""),
-            Key::new("ElasticSearchTracer", Kind::Text, r#""""#, ""),
-            Key::new("ElasticSearchIndex", Kind::Text, r#""""#, ""),
-            Key::new("TracerSourceAuth", Kind::Text, r#""""#, ""),
-        ],
-    ),
-    Section::used(
-        "Subsystems",
-        &[
-            Key::new(
-                "EnableMining",
-                Kind::Bool,
-                r#"true"#,
-                "Make blocks and submit proofs.",
-            ),
-            Key::new(
-                "EnableSealing",
-                Kind::Bool,
-                r#"true"#,
-                "Run the sealing pipeline.",
-            ),
-            Key::new(
-                "EnableSectorStorage",
-                Kind::Bool,
-                r#"true"#,
-                "Keep the index of sector files and serve them.",
-            ),
-            Key::new(
-                "EnableMarkets",
-                Kind::Bool,
-                r#"true"#,
-                "Take storage and retrieval deals.",
-            ),
-            Key::new(
-                "SealerApiInfo",
-                Kind::Text,
-                r#""""#,
-                "Where the sealing process is when it is another one (token:multiaddr).",
-            ),
-            Key::new(
-                "SectorIndexApiInfo",
-                Kind::Text,
-                r#""""#,
-                "Where the sector index is when it is in another process (token:multiaddr).",
-            ),
-        ],
-    ),
-    Section::used(
-        "Dealmaking",
-        &[
-            Key::new(
-                "ConsiderOnlineStorageDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Take deals whose data comes over the network.",
-            ),
-            Key::new(
-                "ConsiderOfflineStorageDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Take deals whose data is imported by hand.",
-            ),
-            Key::new(
-                "ConsiderOnlineRetrievalDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Serve retrievals over the network.",
-            ),
-            Key::new(
-                "ConsiderOfflineRetrievalDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Serve retrievals arranged by hand.",
-            ),
-            Key::new(
-                "ConsiderVerifiedStorageDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Take deals with verified data.",
-            ),
-            Key::new(
-                "ConsiderUnverifiedStorageDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Take deals with data that is not verified.",
-            ),
-            Key::new(
-                "PieceCidBlocklist",
-                Kind::Texts,
-                r#"[]"#,
-                "Pieces that are never taken.",
-            ),
-            Key::new(
-                "ExpectedSealDuration",
-                Kind::Duration,
-                r#""24h0m0s""#,
-                "Time that sealing takes; a deal that starts earlier is refused.",
-            ),
-            Key::new(
-                "MaxDealStartDelay",
-                Kind::Duration,
-                r#""336h0m0s""#,
-                "Latest start of a deal, from now.",
-            ),
-            Key::new(
-                "PublishMsgPeriod",
-                Kind::Duration,
-                r#""1h0m0s""#,
-                "How long accepted deals wait to be published together in one message.",
-            ),
-            Key::new(
-                "MaxDealsPerPublishMsg",
-                Kind::Uint,
-                r#"8"#,
-                "Deals in one publish message; reaching it ends the wait.",
-            ),
-            Key::new(
-                "MaxProviderCollateralMultiplier",
-                Kind::Uint,
-                r#"2"#,
-                "Most collateral that is put up, as a multiple of the network's minimum.",
-            ),
-            Key::new(
-                "MaxStagingDealsBytes",
-                Kind::Int,
-                r#"0"#,
-                "Bytes of deal data that may wait for sealing; 0 means no limit.",
-            ),
-            Key::new(
-                "SimultaneousTransfersForStorage",
-                Kind::Uint,
-                r#"20"#,
-                "Storage transfers that run at once.",
-            ),
-            Key::new(
-                "SimultaneousTransfersForStoragePerClient",
-                Kind::Uint,
-                r#"0"#,
-                "Storage transfers that run at once for one client; 0 means no limit.",
-            ),
-            Key::new(
-                "SimultaneousTransfersForRetrieval",
-                Kind::Uint,
-                r#"20"#,
-                "Retrieval transfers that run at once.",
-            ),
-            Key::new(
-                "StartEpochSealingBuffer",
-                Kind::Uint,
-                r#"480"#,
-                "Epochs before a deal's start in which its sector must be full.",
-            ),
-            Key::new(
-                "Filter",
-                Kind::Text,
-                r#""""#,
-                "Command asked about each storage deal: JSON on stdin, exit code 0 accepts.",
-            ),
-            Key::new(
-                "RetrievalFilter",
-                Kind::Text,
-                r#""""#,
-                "Command asked about each retrieval: JSON on stdin, exit code 0 accepts.",
-            ),
-        ],
-    ),
-    Section::used(
-        "Dealmaking.RetrievalPricing",
-        &[Key::new(
-            "Strategy",
+    API,
+    common::BACKUP,
+    common::LOGGING_LEVELS,
+    common::LIBP2P,
+    common::PUBSUB,
+    SUBSYSTEMS,
+    deals::DEALMAKING,
+    deals::DEALMAKING_RETRIEVAL_PRICING,
+    deals::DEALMAKING_RETRIEVAL_PRICING_DEFAULT,
+    deals::DEALMAKING_RETRIEVAL_PRICING_EXTERNAL,
+    deals::INDEX_PROVIDER,
+    sealing::PROVING,
+    sealing::SEALING,
+    sealing::STORAGE,
+    fees::FEES,
+    fees::FEES_PRE_COMMIT_BATCH,
+    fees::FEES_COMMIT_BATCH,
+    fees::ADDRESSES,
+    deals::DAG_STORE,
+];
+
+const API: Section = Section::used(
+    "API",
+    &[
+        Key::new(
+            "ListenAddress",
             Kind::Text,
-            r#""default""#,
-            "How a retrieval is priced: \"default\" or \"external\".",
-        )],
-    ),
-    Section::used(
-        "Dealmaking.RetrievalPricing.Default",
-        &[Key::new(
-            "VerifiedDealsFreeTransfer",
+            r#""/ip4/127.0.0.1/tcp/2345/http""#,
+            "Where the API listens, as a multiaddr.",
+        ),
+        Key::new(
+            "RemoteListenAddress",
+            Kind::Text,
+            r#""127.0.0.1:2345""#,
+            "Address under which others reach this API; written into links that are handed to them.",
+        ),
+        Key::new(
+            "Timeout",
+            Kind::Duration,
+            r#""30s""#,
+            "Longest time that one API call may take to be read and answered over HTTP.",
+        ),
+    ],
+);
+
+const SUBSYSTEMS: Section = Section::used(
+    "Subsystems",
+    &[
+        Key::new(
+            "EnableMining",
             Kind::Bool,
             r#"true"#,
-            "Verified data is retrieved without payment for the transfer.",
-        )],
-    ),
-    Section::used(
-        "Dealmaking.RetrievalPricing.External",
-        &[Key::new(
-            "Path",
+            "Make blocks and submit proofs.",
+        ),
+        Key::new(
+            "EnableSealing",
+            Kind::Bool,
+            r#"true"#,
+            "Run the sealing pipeline.",
+        ),
+        Key::new(
+            "EnableSectorStorage",
+            Kind::Bool,
+            r#"true"#,
+            "Keep the index of sector files and serve them.",
+        ),
+        Key::new(
+            "EnableMarkets",
+            Kind::Bool,
+            r#"true"#,
+            "Take storage and retrieval deals.",
+        ),
+        Key::new(
+            "SealerApiInfo",
             Kind::Text,
             r#""""#,
-            "Program that prices a retrieval.",
-        )],
-    ),
-    Section::unused(
-        "IndexProvider",
-        &[
-            Key::new("Enable", Kind::Bool, r#"true"#, ""),
-            Key::new("EntriesCacheCapacity", Kind::Int, r#"1024"#, ""),
-            Key::new("EntriesChunkSize", Kind::Int, r#"16384"#, ""),
-            Key::new("TopicName", Kind::Text, r#""""#, ""),
-            Key::new("PurgeCacheOnStart", Kind::Bool, r#"false"#, ""),
-        ],
-    ),
-    Section::used(
-        "Proving",
-        &[
-            Key::new(
-                "ParallelCheckLimit",
-                Kind::Int,
-                r#"128"#,
-                "Sectors checked at once before a proof.",
-            ),
-            Key::new(
-                "SingleCheckTimeout",
-                Kind::Duration,
-                r#""10m0s""#,
-                "Longest check of one sector; a slower one counts as faulty.",
-            ),
-            Key::new(
-                "PartitionCheckTimeout",
-                Kind::Duration,
-                r#""20m0s""#,
-                "Longest check of a partition; sectors not checked by then are left out.",
-            ),
-            Key::new(
-                "DisableBuiltinWindowPoSt",
-                Kind::Bool,
-                r#"false"#,
-                "Leave WindowPoSt to workers.",
-            ),
-            Key::new(
-                "DisableBuiltinWinningPoSt",
-                Kind::Bool,
-                r#"false"#,
-                "Leave WinningPoSt to workers.",
-            ),
-            Key::new(
-                "DisableWDPoStPreChecks",
-                Kind::Bool,
-                r#"false"#,
-                "Do not check sectors before proving them.",
-            ),
-            Key::new(
-                "MaxPartitionsPerPoStMessage",
-                Kind::Int,
-                r#"0"#,
-                "Partitions in one proof message; 0 means the network's limit.",
-            ),
-            Key::new(
-                "MaxPartitionsPerRecoveryMessage",
-                Kind::Int,
-                r#"0"#,
-                "Partitions in one recovery message; 0 means the network's limit.",
-            ),
-            Key::new(
-                "SingleRecoveringPartitionPerPostMessage",
-                Kind::Bool,
-                r#"false"#,
-                "Prove recovering partitions one by one.",
-            ),
-        ],
-    ),
-    Section::used(
-        "Sealing",
-        &[
-            Key::new(
-                "MaxWaitDealsSectors",
-                Kind::Uint,
-                r#"2"#,
-                "Sectors that may wait for deals at once.",
-            ),
-            Key::new(
-                "MaxSealingSectors",
-                Kind::Uint,
-                r#"0"#,
-                "Sectors that may be sealed at once, committed capacity included; 0 means no limit.",
-            ),
-            Key::new(
-                "MaxSealingSectorsForDeals",
-                Kind::Uint,
-                r#"0"#,
-                "Sectors with deals that may be sealed at once; 0 means no limit.",
-            ),
-            Key::new(
-                "PreferNewSectorsForDeals",
-                Kind::Bool,
-                r#"false"#,
-                "Put deals into new sectors before upgrading existing ones.",
-            ),
-            Key::new(
-                "MaxUpgradingSectors",
-                Kind::Uint,
-                r#"0"#,
-                "Sectors that may be upgraded at once; 0 means as many as are sealed.",
-            ),
-            Key::new(
-                "MinUpgradeSectorExpiration",
-                Kind::Uint,
-                r#"0"#,
-                "A sector is upgraded only when it lives at least this many epochs more.",
-            ),
-            Key::new(
-                "MinTargetUpgradeSectorExpiration",
-                Kind::Uint,
-                r#"0"#,
-                "Upgrade sectors that expire after this many epochs first.",
-            ),
-            Key::new(
-                "CommittedCapacitySectorLifetime",
-                Kind::Duration,
-                r#""12960h0m0s""#,
-                "Lifetime of a sector without deals.",
-            ),
-            Key::new(
-                "WaitDealsDelay",
-                Kind::Duration,
-                r#""6h0m0s""#,
-                "How long a sector waits for more deals before it is sealed.",
-            ),
-            Key::new(
-                "AlwaysKeepUnsealedCopy",
-                Kind::Bool,
-                r#"true"#,
-                "Keep the unsealed data even when no deal asks for fast retrieval.",
-            ),
-            Key::new(
-                "FinalizeEarly",
-                Kind::Bool,
-                r#"false"#,
-                "Move a sector to long-term storage before its proof is on chain.",
-            ),
-            Key::new(
-                "MakeNewSectorForDeals",
-                Kind::Bool,
-                r#"true"#,
-                "Open new sectors for deals.",
-            ),
-            Key::new(
-                "MakeCCSectorsAvailable",
-                Kind::Bool,
-                r#"false"#,
-                "Mark finished sectors without deals as ready for an upgrade.",
-            ),
-            Key::new(
-                "CollateralFromMinerBalance",
-                Kind::Bool,
-                r#"false"#,
-                "Take collateral from the miner actor's balance first.",
-            ),
-            Key::new(
-                "AvailableBalanceBuffer",
-                Kind::Fil,
-                r#""0 FIL""#,
-                "Balance of the miner actor that is never used for collateral.",
-            ),
-            Key::new(
-                "DisableCollateralFallback",
-                Kind::Bool,
-                r#"false"#,
-                "Never take collateral from the sender when the miner actor has too little.",
-            ),
-            Key::new(
-                "BatchPreCommits",
-                Kind::Bool,
-                r#"true"#,
-                "Send pre-commits of several sectors in one message.",
-            ),
-            Key::new(
-                "MaxPreCommitBatch",
-                Kind::Int,
-                r#"256"#,
-                "Sectors in one pre-commit message.",
-            ),
-            Key::new(
-                "PreCommitBatchWait",
-                Kind::Duration,
-                r#""24h0m0s""#,
-                "How long a pre-commit waits for others.",
-            ),
-            Key::new(
-                "PreCommitBatchSlack",
-                Kind::Duration,
-                r#""3h0m0s""#,
-                "A batch is sent this long before its first sector would be too late.",
-            ),
-            Key::new(
-                "AggregateCommits",
-                Kind::Bool,
-                r#"true"#,
-                "Send proofs of several sectors in one aggregate.",
-            ),
-            Key::new(
-                "MinCommitBatch",
-                Kind::Int,
-                r#"4"#,
-                "Fewer proofs than this are sent one by one.",
-            ),
-            Key::new(
-                "MaxCommitBatch",
-                Kind::Int,
-                r#"819"#,
-                "Proofs in one aggregate.",
-            ),
-            Key::new(
-                "CommitBatchWait",
-                Kind::Duration,
-                r#""24h0m0s""#,
-                "How long a proof waits for others.",
-            ),
-            Key::new(
-                "CommitBatchSlack",
-                Kind::Duration,
-                r#""1h0m0s""#,
-                "An aggregate is sent this long before its first sector would be too late.",
-            ),
-            Key::new(
-                "BatchPreCommitAboveBaseFee",
-                Kind::Fil,
-                r#""0.00000000032 FIL""#,
-                "Below this base fee pre-commits go one by one.",
-            ),
-            Key::new(
-                "AggregateAboveBaseFee",
-                Kind::Fil,
-                r#""0.00000000032 FIL""#,
-                "Below this base fee proofs go one by one.",
-            ),
-            Key::new(
-                "TerminateBatchMax",
-                Kind::Uint,
-                r#"100"#,
-                "Sectors in one termination message.",
-            ),
-            Key::new(
-                "TerminateBatchMin",
-                Kind::Uint,
-                r#"1"#,
-                "Terminations that are worth a message.",
-            ),
-            Key::new(
-                "TerminateBatchWait",
-                Kind::Duration,
-                r#""5m0s""#,
-                "How long a termination waits for others.",
-            ),
-        ],
-    ),
-    Section::used(
-        "Storage",
-        &[
-            Key::new(
-                "ParallelFetchLimit",
-                Kind::Int,
-                r#"10"#,
-                "Sector files fetched at once.",
-            ),
-            Key::new(
-                "AllowSectorDownload",
-                Kind::Bool,
-                r#"true"#,
-                "This process may fetch sector data.",
-            ),
-            Key::new(
-                "AllowAddPiece",
-                Kind::Bool,
-                r#"true"#,
-                "This process may run AddPiece.",
-            ),
-            Key::new(
-                "AllowPreCommit1",
-                Kind::Bool,
-                r#"true"#,
-                "This process may run PreCommit1.",
-            ),
-            Key::new(
-                "AllowPreCommit2",
-                Kind::Bool,
-                r#"true"#,
-                "This process may run PreCommit2.",
-            ),
-            Key::new(
-                "AllowCommit",
-                Kind::Bool,
-                r#"true"#,
-                "This process may run Commit2.",
-            ),
-            Key::new(
-                "AllowUnseal",
-                Kind::Bool,
-                r#"true"#,
-                "This process may unseal.",
-            ),
-            Key::new(
-                "AllowReplicaUpdate",
-                Kind::Bool,
-                r#"true"#,
-                "This process may run ReplicaUpdate.",
-            ),
-            Key::new(
-                "AllowProveReplicaUpdate2",
-                Kind::Bool,
-                r#"true"#,
-                "This process may run ProveReplicaUpdate2.",
-            ),
-            Key::new(
-                "AllowRegenSectorKey",
-                Kind::Bool,
-                r#"true"#,
-                "This process may regenerate sector keys.",
-            ),
-            Key::new(
-                "LocalWorkerName",
-                Kind::Text,
-                r#""""#,
-                "Name of this process in lists of workers; empty means the host's name.",
-            ),
-            Key::new(
-                "Assigner",
-                Kind::Text,
-                r#""utilization""#,
-                "How tasks are given to workers: \"utilization\" or \"spread\".",
-            ),
-            Key::new(
-                "DisallowRemoteFinalize",
-                Kind::Bool,
-                r#"false"#,
-                "Finalize a sector only where its files are.",
-            ),
-            Key::new(
-                "ResourceFiltering",
-                Kind::Text,
-                r#""hardware""#,
-                "What workers must have free: \"hardware\" or \"disabled\".",
-            ),
-        ],
-    ),
-    Section::used(
-        "Fees",
-        &[
-            Key::new(
-                "MaxPreCommitGasFee",
-                Kind::Fil,
-                r#""0.025 FIL""#,
-                "Most that a pre-commit may cost.",
-            ),
-            Key::new(
-                "MaxCommitGasFee",
-                Kind::Fil,
-                r#""0.05 FIL""#,
-                "Most that a proof of replication may cost.",
-            ),
-            Key::new(
-                "MaxTerminateGasFee",
-                Kind::Fil,
-                r#""0.5 FIL""#,
-                "Most that a termination may cost.",
-            ),
-            Key::new(
-                "MaxWindowPoStGasFee",
-                Kind::Fil,
-                r#""5 FIL""#,
-                "Most that a WindowPoSt may cost; high, since a missed one costs more.",
-            ),
-            Key::new(
-                "MaxPublishDealsFee",
-                Kind::Fil,
-                r#""0.05 FIL""#,
-                "Most that publishing deals may cost.",
-            ),
-            Key::new(
-                "MaxMarketBalanceAddFee",
-                Kind::Fil,
-                r#""0.007 FIL""#,
-                "Most that adding to the market balance may cost.",
-            ),
-        ],
-    ),
-    Section::used(
-        "Fees.MaxPreCommitBatchGasFee",
-        &[
-            Key::new(
-                "Base",
-                Kind::Fil,
-                r#""0 FIL""#,
-                "Most that a batch may cost, apart from its sectors.",
-            ),
-            Key::new(
-                "PerSector",
-                Kind::Fil,
-                r#""0.02 FIL""#,
-                "What each sector of a batch adds to that.",
-            ),
-        ],
-    ),
-    Section::used(
-        "Fees.MaxCommitBatchGasFee",
-        &[
-            Key::new(
-                "Base",
-                Kind::Fil,
-                r#""0 FIL""#,
-                "Most that an aggregate may cost, apart from its sectors.",
-            ),
-            Key::new(
-                "PerSector",
-                Kind::Fil,
-                r#""0.03 FIL""#,
-                "What each sector of an aggregate adds to that.",
-            ),
-        ],
-    ),
-    Section::used(
-        "Addresses",
-        &[
-            Key::new(
-                "PreCommitControl",
-                Kind::Texts,
-                r#"[]"#,
-                "Addresses that send pre-commits.",
-            ),
-            Key::new(
-                "CommitControl",
-                Kind::Texts,
-                r#"[]"#,
-                "Addresses that send proofs of replication.",
-            ),
-            Key::new(
-                "TerminateControl",
-                Kind::Texts,
-                r#"[]"#,
-                "Addresses that send terminations.",
-            ),
-            Key::new(
-                "DealPublishControl",
-                Kind::Texts,
-                r#"[]"#,
-                "Addresses that publish deals.",
-            ),
-            Key::new(
-                "DisableOwnerFallback",
-                Kind::Bool,
-                r#"false"#,
-                "Never send from the owner when control addresses have no funds.",
-            ),
-            Key::new(
-                "DisableWorkerFallback",
-                Kind::Bool,
-                r#"false"#,
-                "Never send from the worker when control addresses have no funds.",
-            ),
-        ],
-    ),
-    Section::unused(
-        "DAGStore",
-        &[
-            Key::new("RootDir", Kind::Text, r#""""#, ""),
-            Key::new("MaxConcurrentIndex", Kind::Int, r#"5"#, ""),
-            Key::new("MaxConcurrentReadyFetches", Kind::Int, r#"0"#, ""),
-            Key::new("MaxConcurrentUnseals", Kind::Int, r#"5"#, ""),
-            Key::new("MaxConcurrencyStorageCalls", Kind::Int, r#"100"#, ""),
-            Key::new("GCInterval", Kind::Duration, r#""1m0s""#, ""),
-        ],
-    ),
-];
+            "Where the sealing process is when it is another one (token:multiaddr).",
+        ),
+        Key::new(
+            "SectorIndexApiInfo",
+            Kind::Text,
+            r#""""#,
+            "Where the sector index is when it is in another process (token:multiaddr).",
+        ),
+    ],
+);
