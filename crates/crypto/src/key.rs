@@ -5,11 +5,11 @@
 //! `KeyInfo`.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
-use lotus_types::{Address, KeyInfo, KeyType, Signature};
+use lotus_types::{Address, KeyInfo, KeyType, Signature, SignatureType};
 use rand::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-use crate::{KeyError, bls, secp256k1};
+use crate::{KeyError, bls, delegated, secp256k1};
 
 /// Longest exported key that is looked at, in hex digits. A BLS key has 138.
 const MAX_EXPORT_LEN: usize = 4096;
@@ -21,6 +21,8 @@ pub enum SigningKey {
     Bls(bls::SecretKey),
     /// For an `f1` address.
     Secp256k1(secp256k1::SecretKey),
+    /// For an `f410` address.
+    Delegated(secp256k1::SecretKey),
 }
 
 impl SigningKey {
@@ -35,6 +37,7 @@ impl SigningKey {
         match key_type {
             KeyType::Bls => Ok(Self::Bls(bls::SecretKey::generate(rng))),
             KeyType::Secp256k1 => Ok(Self::Secp256k1(secp256k1::SecretKey::generate(rng))),
+            KeyType::Delegated => Ok(Self::Delegated(secp256k1::SecretKey::generate(rng))),
             other => Err(KeyError::UnsupportedType(other.clone())),
         }
     }
@@ -49,6 +52,9 @@ impl SigningKey {
             KeyType::Secp256k1 => {
                 secp256k1::SecretKey::from_bytes(&info.private_key).map(Self::Secp256k1)
             }
+            KeyType::Delegated => {
+                secp256k1::SecretKey::from_bytes(&info.private_key).map(Self::Delegated)
+            }
             other => Err(KeyError::UnsupportedType(other.clone())),
         }
     }
@@ -58,6 +64,7 @@ impl SigningKey {
         match self {
             Self::Bls(key) => KeyInfo::new(KeyType::Bls, key.as_bytes().to_vec()),
             Self::Secp256k1(key) => KeyInfo::new(KeyType::Secp256k1, key.to_bytes().to_vec()),
+            Self::Delegated(key) => KeyInfo::new(KeyType::Delegated, key.to_bytes().to_vec()),
         }
     }
 
@@ -66,14 +73,20 @@ impl SigningKey {
         match self {
             Self::Bls(key) => Address::new_bls(key.public_key()),
             Self::Secp256k1(key) => Address::new_secp256k1(&key.public_key()),
+            Self::Delegated(key) => delegated::address(&key.public_key()),
         }
     }
 
-    /// Signs `message` (for a chain message: the bytes of its unsigned form's CID).
+    /// Signs `message` (for a chain message: the bytes of its unsigned form's CID; for a delegated
+    /// key those of the Ethereum transaction that it is).
     pub fn sign(&self, message: &[u8]) -> Signature {
         match self {
             Self::Bls(key) => Signature::new_bls(key.sign(message)),
             Self::Secp256k1(key) => Signature::new_secp256k1(key.sign(message)),
+            Self::Delegated(key) => Signature {
+                kind: SignatureType::Delegated,
+                data: delegated::sign(key, message).into(),
+            },
         }
     }
 }

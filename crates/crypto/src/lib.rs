@@ -13,6 +13,7 @@
 //!   checks on a blocking pool; batches and aggregates spread over rayon's threads.
 
 pub mod bls;
+pub mod delegated;
 pub mod drand;
 mod election;
 mod error;

@@ -61,9 +61,14 @@ impl SecretKey {
 
     /// Signs the blake2b-256 digest of `message`; the same message always gives the same signature.
     pub fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
+        self.sign_digest(&blake2b_256(message))
+    }
+
+    /// Signs a digest as it is.
+    pub(crate) fn sign_digest(&self, digest: &[u8; 32]) -> [u8; SIGNATURE_LEN] {
         let (signature, id) = self
             .0
-            .sign_prehash_recoverable(&blake2b_256(message))
+            .sign_prehash_recoverable(digest)
             .expect("RFC 6979 finds a nonce for every 32-byte digest");
         let mut out = [0; SIGNATURE_LEN];
         out[..64].copy_from_slice(&signature.to_bytes());
@@ -84,6 +89,14 @@ impl fmt::Debug for SecretKey {
 /// When the signature is malformed or no key fits. Every well-formed signature fits *some* key: the
 /// caller must compare it with the one that was expected.
 pub fn recover(signature: &[u8], message: &[u8]) -> Result<[u8; PUBLIC_KEY_LEN], SignatureError> {
+    recover_digest(signature, &blake2b_256(message))
+}
+
+/// As [`recover`], of a signature over a digest as it is.
+pub(crate) fn recover_digest(
+    signature: &[u8],
+    digest: &[u8; 32],
+) -> Result<[u8; PUBLIC_KEY_LEN], SignatureError> {
     let Some((&id, rs)) = signature
         .split_last()
         .filter(|_| signature.len() == SIGNATURE_LEN)
@@ -101,7 +114,7 @@ pub fn recover(signature: &[u8], message: &[u8]) -> Result<[u8; PUBLIC_KEY_LEN],
         rs = low;
         id = RecoveryId::new(!id.is_y_odd(), id.is_x_reduced());
     }
-    VerifyingKey::recover_from_prehash(&blake2b_256(message), &rs, id)
+    VerifyingKey::recover_from_prehash(digest, &rs, id)
         .map(|key| uncompressed(&key))
         .map_err(|_| SignatureError::Unrecoverable)
 }

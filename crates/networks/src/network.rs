@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use lotus_types::{BigInt, ChainEpoch, Cid, SectorSize, TokenAmount};
 use serde::{Deserialize, Serialize};
 
-use crate::policy;
+use crate::{
+    bundles, policy,
+    proofs::{MockProofs, Proofs},
+};
 
 /// A version of the protocol (17 is "Shark").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,6 +163,9 @@ pub struct Network {
     /// Multiaddrs of peers to begin with.
     #[serde(default)]
     pub bootstrap_peers: Vec<String>,
+    /// How long mock proofs take. Only where the actors take such ([`Network::proofs`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mock_proofs: Option<MockProofs>,
 }
 
 fn default_clock_drift() -> u64 {
@@ -231,6 +237,7 @@ impl Network {
             pre_commit_challenge_delay: 10,
             bootstrap_peer_threshold: default_bootstrap_threshold(),
             bootstrap_peers: Vec::new(),
+            mock_proofs: None,
         }
     }
 
@@ -251,7 +258,23 @@ impl Network {
         if network.block_delay_secs == 0 {
             return Err(malformed("block_delay_secs must be at least 1".to_owned()));
         }
+        if network.mock_proofs.is_some() && !network.proofs().are_mock() {
+            return Err(malformed(format!(
+                "[mock_proofs]: only a network with the actors {} takes mock proofs, see \
+                 actors_manifest",
+                bundles::TESTING_FAKE_PROOFS
+            )));
+        }
         Ok(network)
+    }
+
+    /// Which proofs it takes: mock ones if its actors do, and only then.
+    pub fn proofs(&self) -> Proofs {
+        if self.actors_manifest == Some(bundles::testing_fake_proofs()) {
+            Proofs::Mock(self.mock_proofs.unwrap_or_default())
+        } else {
+            Proofs::Real
+        }
     }
 
     /// The text of a `network.toml`.
@@ -301,5 +324,56 @@ mod tests {
         let text = format!("upgrade_sharkk = 3\n{}", Network::devnet("x").to_toml());
         let err = toml::from_str::<Network>(&text).expect_err("misspelt");
         assert!(err.to_string().contains("upgrade_sharkk"), "{err}");
+    }
+
+    mod mock_proofs {
+        use super::*;
+
+        const SLOW: MockProofs = MockProofs {
+            pre_commit1_ms: 10,
+            pre_commit2_ms: 20,
+            commit2_ms: 30,
+            winning_post_ms: 0,
+            window_post_ms: 0,
+        };
+
+        fn with_actors(actors: Option<Cid>) -> Network {
+            Network {
+                actors_manifest: actors,
+                mock_proofs: Some(SLOW),
+                ..Network::devnet("localnet-1")
+            }
+        }
+
+        fn loaded(name: &str, network: &Network) -> Result<Network, NetworkError> {
+            let file = format!("lotus-networks-{}-{name}.toml", std::process::id());
+            let path = std::env::temp_dir().join(file);
+            std::fs::write(&path, network.to_toml()).expect("writes");
+            let loaded = Network::load(&path);
+            std::fs::remove_file(&path).expect("removes");
+            loaded
+        }
+
+        #[test]
+        fn are_taken_where_the_actors_take_them() {
+            let fake = with_actors(Some(bundles::testing_fake_proofs()));
+            let read = loaded("fake", &fake).expect("a description");
+            assert_eq!(read.proofs(), Proofs::Mock(SLOW));
+            let silent = Network {
+                mock_proofs: None,
+                ..fake
+            };
+            assert_eq!(silent.proofs(), Proofs::Mock(MockProofs::default()));
+        }
+
+        #[test]
+        fn are_taken_by_no_other_network_whatever_its_description_says() {
+            for actors in [None, Some(bundles::devnet()), Some(Cid::of_block(b"other"))] {
+                let network = with_actors(actors);
+                assert_eq!(network.proofs(), Proofs::Real, "{actors:?}");
+                let refused = loaded("real", &network).expect_err("says mock_proofs");
+                assert!(refused.to_string().contains("mock_proofs"), "{refused}");
+            }
+        }
     }
 }

@@ -90,13 +90,23 @@ impl fmt::Debug for Cid {
     }
 }
 
+/// No CID that fits here is written with more. Reading base 58 or base 36 takes time that grows with the
+/// square of the length.
+const MAX_TEXT: usize = 512;
+
 impl FromStr for Cid {
     type Err = CidError;
     fn from_str(s: &str) -> Result<Self, CidError> {
-        cid::Cid::from_str(s).map(Self).map_err(|e| CidError {
+        let error = |reason: String| CidError {
             input: s.chars().take(200).collect(),
-            reason: e.to_string(),
-        })
+            reason,
+        };
+        if s.len() > MAX_TEXT {
+            return Err(error(format!("it is longer than {MAX_TEXT} characters")));
+        }
+        cid::Cid::from_str(s)
+            .map(Self)
+            .map_err(|e| error(e.to_string()))
     }
 }
 
@@ -129,5 +139,19 @@ impl<'de> Deserialize<'de> for Cid {
         } else {
             cid::Cid::deserialize(d).map(Self)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endless_text_is_refused_without_being_read() {
+        // Read as base 58, a text of this length would take hours.
+        let text = "z".repeat(50_000_000);
+        let error = text.parse::<Cid>().expect_err("no CID is that long");
+        assert!(error.reason.contains("longer than 512"), "{error}");
+        assert_eq!(error.input.len(), 200);
     }
 }

@@ -56,9 +56,22 @@ fn generated_keys_sign_for_their_address() {
 }
 
 #[test]
+fn a_delegated_key_signs_for_its_f410_address() {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let key = SigningKey::generate(&KeyType::Delegated, &mut rng).expect("can sign");
+    let signature = key.sign(b"m");
+    assert_eq!(signature.kind, SignatureType::Delegated);
+    crate::delegated::verify(&signature.data, &key.address(), b"m").expect("its own signature");
+    let info = key.to_key_info();
+    assert_eq!(info.key_type, KeyType::Delegated);
+    let again = SigningKey::from_key_info(&info).expect("its own bytes");
+    assert_eq!(again.address(), key.address());
+}
+
+#[test]
 fn other_types_cannot_sign() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    for name in ["delegated", "secp256k1-ledger", "libp2p-host", ""] {
+    for name in ["secp256k1-ledger", "libp2p-host", ""] {
         let key_type = KeyType::from(name);
         let error = SigningKey::generate(&key_type, &mut rng).expect_err("cannot sign");
         assert_eq!(error, KeyError::UnsupportedType(key_type.clone()));
