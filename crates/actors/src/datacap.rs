@@ -89,8 +89,13 @@ impl State {
     ) -> Result<Option<BigInt>, StateError> {
         let balances = self.balances(store)?;
         let held = balances.get(&owner)?;
-        Ok(held.map(|amount| BigInt(amount.atto() / Int::from(TOKEN_PRECISION))))
+        Ok(held.map(bytes))
     }
+}
+
+/// Bytes of DataCap in an amount of tokens; what is no whole byte is left out.
+pub fn bytes(held: &TokenAmount) -> BigInt {
+    BigInt(held.atto() / Int::from(TOKEN_PRECISION))
 }
 
 /// Parameters of Transfer.

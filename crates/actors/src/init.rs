@@ -1,9 +1,11 @@
 //! f01: creates actors and maps addresses to ids.
 
 use fvm_ipld_blockstore::Blockstore;
-use lotus_types::{ActorId, Address, Bytes, Cid, wire_tuple};
+use lotus_networks::singletons::INIT_ACTOR;
+use lotus_types::{ActorId, Address, Bytes, Cid, Message, TokenAmount, wire_tuple};
+use serde::Serialize;
 
-use crate::{Map, StateError, map::HAMT_BIT_WIDTH};
+use crate::{Map, StateError, call, map::HAMT_BIT_WIDTH};
 
 crate::methods! {
     CONSTRUCTOR = 1 "Constructor" "Creates the actor.";
@@ -87,3 +89,21 @@ wire_tuple!(ExecReturn {
     id_address: "IDAddress",
     robust_address: "RobustAddress"
 });
+
+/// A message that creates an actor of this code with `value` and its constructor's parameters; nonce
+/// and gas are zero. It returns [`ExecReturn`].
+///
+/// # Errors
+/// [`StateError::Malformed`] when the parameters have no binary form.
+pub fn exec(
+    from: Address,
+    code_cid: Cid,
+    value: TokenAmount,
+    constructor: &impl Serialize,
+) -> Result<Message, StateError> {
+    let params = ExecParams {
+        code_cid,
+        constructor_params: call::params(constructor)?,
+    };
+    call::call(from, INIT_ACTOR, value, method::EXEC, &params)
+}

@@ -9,6 +9,7 @@
 //! | [`pledge`], [`smooth`] | what a sector's power is worth and costs |
 //! | [`map`], [`array`] | the HAMTs and AMTs that the states point to |
 //! | [`call`](mod@call) | building messages |
+//! | [`schema`] | what every method takes and returns, as data: CBOR to JSON and back |
 //!
 //! # Invariants
 //! - Views read, they never execute: rules that change state live in the actors' WASM alone.
@@ -36,6 +37,7 @@ pub mod paych;
 pub mod pledge;
 pub mod power;
 pub mod reward;
+pub mod schema;
 pub mod smooth;
 pub mod system;
 pub mod tree;

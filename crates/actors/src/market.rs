@@ -121,6 +121,13 @@ wire_tuple!(MarketBalance {
 });
 
 impl State {
+    /// All that deals lock: both sides' collateral and payments to come.
+    pub fn total_locked(&self) -> TokenAmount {
+        let collateral =
+            &self.total_client_locked_collateral + &self.total_provider_locked_collateral;
+        &collateral + &self.total_client_storage_fee
+    }
+
     /// The proposals of all deals.
     ///
     /// # Errors
@@ -223,13 +230,6 @@ impl State {
             "pending deal allocations",
         )?;
         Ok(map.get(&deal)?.copied())
-    }
-
-    /// Everything that deals lock.
-    pub fn total_locked(&self) -> TokenAmount {
-        let collateral =
-            &self.total_client_locked_collateral + &self.total_provider_locked_collateral;
-        &collateral + &self.total_client_storage_fee
     }
 }
 

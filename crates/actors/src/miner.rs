@@ -378,11 +378,21 @@ impl State {
             .sum())
     }
 
+    /// What of `balance` is neither vesting nor locked as deposit or pledge; `None` when `balance` is
+    /// less than what is, which must not be.
+    pub fn unlocked_balance(&self, balance: &TokenAmount) -> Option<TokenAmount> {
+        let unlocked = balance - &self.locked();
+        (unlocked >= TokenAmount::zero()).then_some(unlocked)
+    }
+
     /// What of `balance` the miner may use: without vesting funds, deposits, pledge and debt.
     /// Negative when it is in debt.
     pub fn available_balance(&self, balance: &TokenAmount) -> TokenAmount {
+        balance - &(&self.locked() + &self.fee_debt)
+    }
+
+    fn locked(&self) -> TokenAmount {
         let locked = &self.locked_funds + &self.pre_commit_deposits;
-        let locked = &locked + &self.initial_pledge;
-        balance - &(&locked + &self.fee_debt)
+        &locked + &self.initial_pledge
     }
 }

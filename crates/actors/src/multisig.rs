@@ -17,7 +17,7 @@ crate::methods! {
     ADD_SIGNER = 5 "AddSigner" "Self: [`AddSignerParams`](super::AddSignerParams).";
     REMOVE_SIGNER = 6 "RemoveSigner" "Self: [`RemoveSignerParams`](super::RemoveSignerParams).";
     SWAP_SIGNER = 7 "SwapSigner" "Self: [`SwapSignerParams`](super::SwapSignerParams).";
-    CHANGE_NUM_APPROVALS_THRESHOLD = 8 "ChangeNumApprovalsThreshold" "Self: a new threshold.";
+    CHANGE_NUM_APPROVALS_THRESHOLD = 8 "ChangeNumApprovalsThreshold" "Self: [`ChangeNumApprovalsThresholdParams`](super::ChangeNumApprovalsThresholdParams).";
     LOCK_BALANCE = 9 "LockBalance" "Self: [`LockBalanceParams`](super::LockBalanceParams).";
     UNIVERSAL_RECEIVER_HOOK = 3_726_118_371 "UniversalReceiverHook" "Tokens arrived.";
 }
@@ -214,6 +214,16 @@ pub struct SwapSignerParams {
 wire_tuple!(SwapSignerParams {
     from: "From",
     to: "To"
+});
+
+/// Parameters of ChangeNumApprovalsThreshold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeNumApprovalsThresholdParams {
+    /// So many must approve from then on.
+    pub new_threshold: u64,
+}
+wire_tuple!(ChangeNumApprovalsThresholdParams {
+    new_threshold: "NewThreshold"
 });
 
 /// Parameters of LockBalance.

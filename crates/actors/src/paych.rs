@@ -1,7 +1,9 @@
 //! Payment channels.
 
 use fvm_ipld_blockstore::Blockstore;
-use lotus_types::{Address, Bytes, ChainEpoch, Cid, MethodNum, Signature, TokenAmount, wire_tuple};
+use lotus_types::{
+    Address, Bytes, ChainEpoch, Cid, MethodNum, Signature, TokenAmount, wire, wire_tuple,
+};
 
 use crate::{Array, StateError};
 
@@ -11,6 +13,9 @@ crate::methods! {
     SETTLE = 3 "Settle" "Begins to close the channel.";
     COLLECT = 4 "Collect" "Pays out and deletes the channel.";
 }
+
+/// The highest number of a lane.
+pub const MAX_LANE: u64 = i64::MAX as u64;
 
 /// State of a payment channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +120,20 @@ wire_tuple!(SignedVoucher {
     merges: "Merges" list,
     signature: "Signature" default,
 });
+
+impl SignedVoucher {
+    /// What its signature is over: its binary form without the signature.
+    ///
+    /// # Errors
+    /// [`StateError::Malformed`] when an address is undefined.
+    pub fn signing_bytes(&self) -> Result<Vec<u8>, StateError> {
+        let unsigned = Self {
+            signature: None,
+            ..self.clone()
+        };
+        wire::try_to_cbor(&unsigned).map_err(|e| StateError::malformed("voucher", e))
+    }
+}
 
 /// A lane to merge.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ crate::methods! {
     CREATE_MINER = 2 "CreateMiner" "Creates a miner: [`CreateMinerParams`](super::CreateMinerParams).";
     UPDATE_CLAIMED_POWER = 3 "UpdateClaimedPower" "A miner's power changed.";
     ENROLL_CRON_EVENT = 4 "EnrollCronEvent" "A miner wants to be called.";
-    ON_EPOCH_TICK_END = 5 "OnEpochTickEnd" "Called by cron.";
+    ON_EPOCH_TICK_END = 5 "CronTick" "Called by cron.";
     UPDATE_PLEDGE_TOTAL = 6 "UpdatePledgeTotal" "A miner's pledge changed.";
     SUBMIT_POREP_FOR_BULK_VERIFY = 8 "SubmitPoRepForBulkVerify" "A sector to be verified by cron.";
     CURRENT_TOTAL_POWER = 9 "CurrentTotalPower" "Tells the network's power.";

@@ -1,5 +1,7 @@
 //! f06: verifiers, and the allocations and claims that DataCap turns into.
 
+pub mod removal;
+
 use fvm_ipld_blockstore::Blockstore;
 use lotus_types::{
     ActorId, Address, BigInt, ChainEpoch, Cid, SectorNumber, sector::PaddedPieceSize, wire_tuple,
@@ -182,6 +184,19 @@ pub struct VerifierParams {
 wire_tuple!(VerifierParams {
     address: "Address",
     allowance: "Allowance"
+});
+
+/// Parameters of RemoveExpiredAllocations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoveExpiredAllocationsParams {
+    /// Whose.
+    pub client: ActorId,
+    /// Which; none: all that have expired.
+    pub allocation_ids: Vec<AllocationId>,
+}
+wire_tuple!(RemoveExpiredAllocationsParams {
+    client: "Client",
+    allocation_ids: "AllocationIds" list,
 });
 
 /// What a client sends along with DataCap to f06 (as `operator_data` of a transfer).

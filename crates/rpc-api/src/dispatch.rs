@@ -110,13 +110,6 @@ impl Dispatcher {
         self
     }
 
-    /// Takes methods away.
-    #[must_use]
-    pub fn without(mut self, methods: &[&str]) -> Self {
-        self.handlers.retain(|name, _| !methods.contains(name));
-        self
-    }
-
     /// All methods, by name.
     pub fn methods(&self) -> Vec<&'static MethodInfo> {
         let mut all: Vec<_> = self.handlers.values().map(Handler::info).collect();

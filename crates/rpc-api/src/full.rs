@@ -2,8 +2,10 @@
 
 mod chain;
 mod deals;
+mod fevm;
 mod mpool;
 mod msig;
+mod paych;
 mod state;
 mod state_miner;
 mod sync;
@@ -14,8 +16,10 @@ use std::sync::Arc;
 
 pub use chain::ChainApi;
 pub use deals::{ClientApi, MarketApi};
+pub use fevm::FevmApi;
 pub use mpool::{GasApi, MpoolApi};
 pub use msig::MsigApi;
+pub use paych::PaychApi;
 pub use state::StateApi;
 pub use state_miner::{StateMarketApi, StateMinerApi};
 pub use sync::{MinerApi, SyncApi};
@@ -49,5 +53,5 @@ macro_rules! full_node {
 
 full_node! {
     CommonApi, NetApi, ChainApi, StateApi, StateMinerApi, StateMarketApi, MinerApi, MpoolApi,
-    GasApi, WalletApi, SyncApi, MarketApi, ClientApi, MsigApi,
+    GasApi, WalletApi, SyncApi, MarketApi, ClientApi, MsigApi, PaychApi, FevmApi,
 }

@@ -1,4 +1,4 @@
-//! Every JSON-RPC API of Lotus, described once: FullNode, StorageMiner and Worker.
+//! Every JSON-RPC API of Lotus, described once: FullNode, StorageMiner, Worker and Wallet.
 //!
 //! One [`rpc_api!`] description of a group of methods yields
 //! - an object-safe async trait: the server implements it, and callers hold `Arc<dyn …>`;
@@ -27,11 +27,14 @@ mod macros;
 mod method;
 mod openrpc;
 mod params;
+mod reference;
+mod type_name;
 
 pub mod full;
 pub mod miner;
 pub mod node;
 pub mod types;
+pub mod wallet;
 pub mod worker;
 
 pub use client::{ApiClient, Subscription, Transport};
@@ -40,6 +43,7 @@ pub use error::{ErrorObject, RpcError, code};
 pub use method::{MethodInfo, MethodKind, ParamInfo, Permission};
 pub use openrpc::document as openrpc_document;
 pub use params::{ParamReader, ParamWriter, RawJson};
+pub use reference::markdown as reference_markdown;
 
 /// Names that the [`rpc_api!`] macro needs at its call site.
 #[doc(hidden)]

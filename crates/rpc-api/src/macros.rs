@@ -26,8 +26,44 @@
 /// - `<dyn T>::METHODS` is the table, `<dyn T>::handlers(api)` binds an implementation.
 ///
 /// Implementations are written with `#[async_trait]`.
+///
+/// `pub trait MpoolApi, answered by HasMpool::mpool { … }` also makes the trait `HasMpool`: who
+/// implements its one method `mpool(&self) -> &dyn MpoolApi` implements `MpoolApi` by that.
 #[macro_export]
 macro_rules! rpc_api {
+    (
+        $(#[doc = $tdoc:literal])*
+        $vis:vis trait $Trait:ident, answered by $Has:ident::$get:ident { $($methods:tt)* }
+    ) => {
+        $crate::rpc_api! {
+            $(#[doc = $tdoc])*
+            $vis trait $Trait { $($methods)* }
+        }
+        $crate::rpc_api! { @answered $vis $Trait $Has $get $($methods)* }
+    };
+
+    (@answered $vis:vis $Trait:ident $Has:ident $get:ident $(
+        $(#[doc = $doc:literal])*
+        #[method($lotus:literal, $perm:ident $(, $kind:ident)?)]
+        fn $name:ident($($arg:ident: $ty:ty),* $(; $($oarg:ident: $oty:ty),+)?)
+            $(-> $ret:ty)? $(=> $item:ty)?;
+    )*) => {
+        #[doc = concat!("Leaves [`", stringify!($Trait), "`] to someone else.")]
+        $vis trait $Has: Send + Sync {
+            /// Who answers.
+            fn $get(&self) -> &dyn $Trait;
+        }
+
+        #[$crate::__private::async_trait]
+        impl<T: $Has> $Trait for T {$(
+            async fn $name(&self, $($arg: $ty,)* $($($oarg: Option<$oty>,)+)?)
+                -> Result<$crate::rpc_api!(@return [$($ret)?] [$($item)?]), $crate::RpcError>
+            {
+                <dyn $Trait>::$name($Has::$get(self), $($arg,)* $($($oarg,)+)?).await
+            }
+        )*}
+    };
+
     (
         $(#[doc = $tdoc:literal])*
         $vis:vis trait $Trait:ident {$(

@@ -1,8 +1,10 @@
 //! What is known of a method without calling it.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+
+use crate::type_name;
 
 /// What a token allows. A caller has a set of these; a method needs one of them.
 ///
@@ -83,10 +85,9 @@ pub struct ParamInfo {
 }
 
 impl ParamInfo {
-    /// The name that Go prints for the type, which error texts carry. Types that exist only in an
-    /// API keep their Rust name.
-    pub fn go_type(&self) -> Cow<'static, str> {
-        go_type(self.ty)
+    /// The name that Go prints for the type, which error texts carry.
+    pub fn go_type(&self) -> String {
+        type_name::go(self.ty)
     }
 }
 
@@ -115,6 +116,24 @@ impl MethodInfo {
             .map_or(self.name, |(_, short)| short)
     }
 
+    /// The first word of its name, `Chain` of `ChainHead`; `Common` for those of one word.
+    pub fn group(&self) -> &'static str {
+        let name = self.short_name();
+        let second = name
+            .char_indices()
+            .skip(1)
+            .find(|(_, c)| c.is_ascii_uppercase());
+        match second {
+            Some((at, _)) if at > 1 => name.get(..at).unwrap_or(name),
+            _ => "Common",
+        }
+    }
+
+    /// The name that Go prints for the type of the result, or of a channel's values.
+    pub fn go_result(&self) -> Option<String> {
+        self.result.map(type_name::go)
+    }
+
     /// How many parameters a caller must give at least.
     pub fn required_params(&self) -> usize {
         self.params.iter().filter(|p| !p.optional).count()
@@ -124,32 +143,4 @@ impl MethodInfo {
     pub fn summary(&self) -> &'static str {
         self.doc.trim()
     }
-}
-
-fn go_type(ty: &'static str) -> Cow<'static, str> {
-    let known = match ty {
-        "Cid" => "cid.Cid",
-        "Address" => "address.Address",
-        "ChainEpoch" => "abi.ChainEpoch",
-        "TipsetKey" => "types.TipSetKey",
-        "TokenAmount" | "BigInt" => "big.Int",
-        "Bytes" => "[]uint8",
-        "String" => "string",
-        "u64" => "uint64",
-        "i64" => "int64",
-        "f64" => "float64",
-        "SectorNumber" => "abi.SectorNumber",
-        "SectorId" => "abi.SectorID",
-        "DealId" => "abi.DealID",
-        "MethodNum" => "abi.MethodNum",
-        "Message" => "*types.Message",
-        "SignedMessage" => "*types.SignedMessage",
-        "BlockMessage" => "*types.BlockMsg",
-        "Signature" => "*crypto.Signature",
-        "KeyInfo" => "*types.KeyInfo",
-        "SectorRef" => "storiface.SectorRef",
-        "CallId" => "storiface.CallID",
-        other => other,
-    };
-    Cow::Borrowed(known)
 }

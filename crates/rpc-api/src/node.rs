@@ -1,4 +1,7 @@
 //! What full nodes and miners have in common: themselves, their tokens, their log, their network.
+//!
+//! `lotus_rpc::Process` answers for the process, `lotus_net::NetService` for the host; a node that
+//! has both says so by [`HasProcess`] and [`HasHost`].
 
 use std::collections::BTreeMap;
 
@@ -20,7 +23,7 @@ use crate::{
 
 rpc_api! {
     /// The process itself.
-    pub trait CommonApi {
+    pub trait CommonApi, answered by HasProcess::process {
         /// Version of the program and of the API.
         #[method("Version", Read)]
         fn version() -> ApiVersion;
@@ -59,7 +62,7 @@ rpc_api! {
 
 rpc_api! {
     /// The process' libp2p host.
-    pub trait NetApi {
+    pub trait NetApi, answered by HasHost::host {
         /// Its own peer id.
         #[method("ID", Read)]
         fn id() -> PeerId;

@@ -3,10 +3,12 @@
 //! Values are written straight to text, never through a tree: the order of fields stays Lotus', and
 //! a large result is held in memory once.
 
+mod go_error;
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{MethodInfo, RpcError, code};
+use crate::{MethodInfo, ParamInfo, RpcError, code, type_name};
 
 /// A piece of JSON text that is known to be well-formed.
 pub type RawJson = Box<RawValue>;
@@ -27,11 +29,10 @@ impl<'a> ParamReader<'a> {
     pub fn new(info: &'static MethodInfo, params: Option<&'a RawValue>) -> Result<Self, RpcError> {
         let values: Vec<&RawValue> = match params.map(RawValue::get) {
             None | Some("null") => Vec::new(),
-            Some(text) => serde_json::from_str(text).map_err(|e| {
-                RpcError::with_code(
-                    code::PARSE,
-                    format_args!("unmarshaling param array: {}", json_error(&e)),
-                )
+            Some(text) => serde_json::from_str(text).map_err(|_| {
+                let mismatch = mismatch(text, "[]jsonrpc.param");
+                let text = format_args!("unmarshaling param array: {mismatch}");
+                RpcError::with_code(code::PARSE, text)
             })?,
         };
         let required = info.required_params();
@@ -52,7 +53,7 @@ impl<'a> ParamReader<'a> {
         })
     }
 
-    /// The next parameter. `null` also stands for an empty list, as Go's nil slice does.
+    /// The next parameter. `null` also stands for Go's zero value: an empty list or text, 0, false.
     ///
     /// # Errors
     /// When it is not of its type.
@@ -60,21 +61,18 @@ impl<'a> ParamReader<'a> {
         let at = self.next;
         self.next += 1;
         let text = self.values.get(at).map_or("null", |v| v.get());
-        from_json(text).map_err(|e| {
-            let ty = self
-                .info
-                .params
-                .get(at)
-                .map(crate::ParamInfo::go_type)
-                .unwrap_or_default();
-            RpcError::with_code(
-                code::PARSE,
-                format_args!(
-                    "unmarshaling params for '{}' (param: *{ty}): {}",
-                    self.info.name,
-                    json_error(&e)
-                ),
-            )
+        // Go leaves its zero value where it reads null.
+        read_or_one_of(text, &["[]", "0", "\"\"", "false"]).map_err(|e| {
+            let param = self.info.params.get(at);
+            let ty = param.map(ParamInfo::go_type).unwrap_or_default();
+            let reason = match param {
+                Some(param) if type_name::is_plain(param.ty) => mismatch(text, &ty),
+                Some(param) => go_error::reason(param.ty, text).unwrap_or_else(|| json_error(&e)),
+                None => json_error(&e),
+            };
+            let method = self.info.name;
+            let text = format_args!("unmarshaling params for '{method}' (param: *{ty}): {reason}");
+            RpcError::with_code(code::PARSE, text)
         })
     }
 
@@ -152,19 +150,48 @@ impl ParamWriter {
     }
 }
 
-/// Reads a value. `null` is tried as itself, then as an empty list.
+/// Reads a result. `null` is tried as itself, then as an empty list.
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    read_or_one_of(text, &["[]"])
+}
+
+/// Reads a value; `null` that is none may stand for the first of `zeros` that is one.
+fn read_or_one_of<T: DeserializeOwned>(text: &str, zeros: &[&str]) -> Result<T, serde_json::Error> {
     match serde_json::from_str(text) {
-        Err(e) if text == "null" => serde_json::from_str("[]").map_err(|_| e),
+        Err(e) if text == "null" => {
+            let mut zeros = zeros.iter().map(|zero| serde_json::from_str(zero));
+            zeros.find_map(Result::ok).ok_or(e)
+        }
         other => other,
     }
 }
 
+/// Longest part of a caller's own text that an error repeats.
+const LONGEST_ECHO: usize = 1000;
+
 /// The text of a JSON error without the position, which means nothing to the caller.
 pub(crate) fn json_error(e: &serde_json::Error) -> String {
     let text = e.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    shortened(text.get(..end).unwrap_or(&text))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_ECHO) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
+}
+
+/// Go's text for a JSON value of another type than `ty`.
+fn mismatch(text: &str, ty: &str) -> String {
+    let kind = match text.as_bytes().first() {
+        Some(b'{') => "object".to_owned(),
+        Some(b'[') => "array".to_owned(),
+        Some(b'"') => "string".to_owned(),
+        Some(b't' | b'f') => "bool".to_owned(),
+        Some(b'n') => "null".to_owned(),
+        _ => format!("number {}", shortened(text)),
+    };
+    format!("json: cannot unmarshal {kind} into Go value of type {ty}")
 }

@@ -225,6 +225,14 @@ mod parameters {
     }
 
     #[tokio::test]
+    async fn may_be_null_where_go_leaves_zero() {
+        assert_eq!(
+            ask("Filecoin.ToyAdd", "[null, 1]").await,
+            Ok("1".to_owned())
+        );
+    }
+
+    #[tokio::test]
     async fn may_leave_out_the_optional_end() {
         assert_eq!(
             ask("Filecoin.ToyPut", "[[\"a\"]]").await,
@@ -258,18 +266,23 @@ mod parameters {
             .await
             .expect_err("a string");
         assert_eq!(error.code(), Some(code::PARSE));
-        assert!(
-            error.to_string().starts_with(
-                "unmarshaling params for 'Filecoin.ToyAdd' (param: *int64): invalid type: string"
-            ),
-            "{error}"
+        assert_eq!(
+            error.to_string(),
+            "unmarshaling params for 'Filecoin.ToyAdd' (param: *int64): \
+             json: cannot unmarshal string into Go value of type int64"
         );
-        for bad in ["[1.5, 1]", "[99999999999999999999, 1]", "[null, 1]"] {
-            assert_eq!(
-                ask("add", bad).await.expect_err("bad").code(),
-                Some(code::PARSE)
-            );
+        for bad in ["1.5", "99999999999999999999"] {
+            let error = ask("add", &format!("[{bad}, 1]")).await.expect_err("bad");
+            assert_eq!(error.code(), Some(code::PARSE));
+            let text = format!("json: cannot unmarshal number {bad} into Go value of type int64");
+            assert!(error.to_string().ends_with(&text), "{error}");
         }
+        let error = ask("add", "{}").await.expect_err("no list");
+        assert_eq!(
+            error.to_string(),
+            "unmarshaling param array: json: cannot unmarshal object into Go value of type \
+             []jsonrpc.param"
+        );
     }
 }
 

@@ -13,6 +13,7 @@ pub mod mining;
 pub mod mpool;
 pub mod net;
 pub mod node;
+pub mod paych;
 pub mod sealing;
 pub mod state;
 pub mod storage;

@@ -10,7 +10,7 @@ use std::fmt;
 use lotus_rpc_api::{ErrorObject, Outcome, RawJson, RpcError, code, go_json};
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 /// The method that stops a call or channel.
@@ -98,6 +98,46 @@ pub(crate) fn first_value<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Option<T> {
         .ok()
 }
 
+/// The requests of a batch; only their number when there are more than `most`, so that a long batch
+/// takes no memory. `None` when it is no list of objects.
+pub(crate) fn batch(text: &[u8], most: usize) -> Option<Result<Vec<Frame>, usize>> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let read = reader.deserialize_seq(BatchReader { most }).ok()?;
+    reader.end().ok()?;
+    Some(read)
+}
+
+struct BatchReader {
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for BatchReader {
+    type Value = Result<Vec<Frame>, usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of JSON-RPC objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut frames = Vec::new();
+        while frames.len() < self.most {
+            match list.next_element()? {
+                Some(frame) => frames.push(frame),
+                None => return Ok(Ok(frames)),
+            }
+        }
+        let mut more = 0;
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            more += 1;
+        }
+        Ok(if more == 0 {
+            Ok(frames)
+        } else {
+            Err(self.most + more)
+        })
+    }
+}
+
 /// True when lists and objects are nested deeper than `limit`.
 pub(crate) fn too_deep(text: &[u8], limit: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -136,9 +176,17 @@ pub(crate) fn success_raw(id: &Id, result: &str) -> String {
     )
 }
 
+/// Longest text of an error, in bytes. Errors repeat what they do not like, which may be long.
+const LONGEST_ERROR: usize = 16 << 10;
+
 /// The answer to a request that failed.
 pub(crate) fn failure(id: Option<&Id>, error: RpcError) -> String {
-    let object = error.into_object();
+    let mut object = error.into_object();
+    if object.message.len() > LONGEST_ERROR {
+        let end = object.message.floor_char_boundary(LONGEST_ERROR);
+        object.message.truncate(end);
+        object.message.push('…');
+    }
     let text = go_json(&object).map_or_else(|_| "null".to_owned(), |raw| raw.get().to_owned());
     let id = id.map_or("null", Id::as_str);
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{text}}}\n")
@@ -182,6 +230,26 @@ mod tests {
         assert_eq!(frame.id.expect("an id").get(), "1");
         assert!(first_value::<Frame>(b"42").is_none());
         assert!(first_value::<Frame>(b"{\"jsonrpc\":").is_none());
+    }
+
+    #[test]
+    fn long_errors_are_cut() {
+        let text = failure(None, RpcError::new("é".repeat(100_000)));
+        assert!(text.len() < LONGEST_ERROR + 200, "{} bytes", text.len());
+        assert!(text.contains("é…\""));
+        let short = failure(None, RpcError::new("é"));
+        assert!(short.contains("\"message\":\"é\""), "{short}");
+    }
+
+    #[test]
+    fn long_batches_are_only_counted() {
+        let text = format!("[{}]", ["{\"id\":1}"; 5].join(","));
+        let read = |most| batch(text.as_bytes(), most);
+        assert_eq!(read(5).map(|b| b.map(|frames| frames.len())), Some(Ok(5)));
+        assert_eq!(read(4).map(|b| b.map(|frames| frames.len())), Some(Err(5)));
+        for bad in ["[1]", "[{}", "[{}] {}", "{}"] {
+            assert!(batch(bad.as_bytes(), 5).is_none(), "{bad}");
+        }
     }
 
     #[test]

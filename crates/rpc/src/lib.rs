@@ -5,6 +5,7 @@
 //! - [`connect`] and [`ApiInfo`]: clients over HTTP ([`HttpClient`]) and WebSocket ([`WsClient`]),
 //!   which carry [`ApiClient`](lotus_rpc_api::ApiClient).
 //! - [`JwtSecret`]: makes and verifies tokens.
+//! - [`Process`]: what every API says of its process.
 //! - [`PushStreams`]: bytes that a caller sends beside a call (`AddPiece`).
 //!
 //! # The dialect
@@ -24,12 +25,16 @@ mod auth;
 mod client;
 mod frame;
 mod limits;
+mod operation;
+mod process;
 mod server;
 mod streams;
 
 pub use api_info::{ApiInfo, ApiInfoError, multiaddr_to_url};
 pub use auth::{AskVerifier, AuthError, Caller, JwtSecret, Verifier};
 pub use client::{ClientOptions, HttpClient, WsClient, connect, push};
-pub use limits::Limits;
+pub use limits::{LimitError, Limits};
+pub use operation::{Health, health_routes, metrics_routes};
+pub use process::Process;
 pub use server::{Server, ServerHandle};
 pub use streams::{PushError, PushReader, PushStreams};

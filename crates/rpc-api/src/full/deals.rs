@@ -85,6 +85,9 @@ rpc_api! {
         /// Answers when a retrieval is done.
         #[method("ClientRetrieveWait", Admin, Waits)]
         fn client_retrieve_wait(id: u64);
+        /// Pays again for retrievals that stopped because a channel held too little.
+        #[method("ClientRetrieveTryRestartInsufficientFunds", Write)]
+        fn client_retrieve_try_restart_insufficient_funds(channel: Address);
         /// Gives a retrieval up.
         #[method("ClientCancelRetrievalDeal", Write)]
         fn client_cancel_retrieval_deal(id: u64);

@@ -59,7 +59,9 @@ rpc_api! {
         fn mpool_check_messages(messages: Vec<MessagePrototype>) -> Vec<Vec<MessageCheckStatus>>;
         /// Are a sender's pooled messages still good?
         #[method("MpoolCheckPendingMessages", Read)]
-        fn mpool_check_pending_messages(sender: Address) -> Vec<Vec<MessageCheckStatus>>;
+        fn mpool_check_pending_messages(
+            sender: Address
+        ) -> NilVec<Vec<MessageCheckStatus>>;
         /// Would these be taken in place of pooled ones?
         #[method("MpoolCheckReplaceMessages", Read)]
         fn mpool_check_replace_messages(messages: Vec<Message>) -> Vec<Vec<MessageCheckStatus>>;

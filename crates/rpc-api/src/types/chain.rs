@@ -1,6 +1,6 @@
 //! Blocks, messages and the head.
 
-use lotus_types::{ChainEpoch, Cid, Message, SignedMessage, Tipset};
+use lotus_types::{Bytes, ChainEpoch, Cid, Message, SignedMessage, Tipset};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -174,4 +174,29 @@ pub struct SyncState {
     /// Messages executed since the start.
     #[serde(rename = "VMApplied")]
     pub vm_applied: u64,
+}
+
+/// An event that an actor emitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Event {
+    /// Number of the actor.
+    pub emitter: u64,
+    /// What it says.
+    #[serde(with = "go::nil")]
+    pub entries: Vec<EventEntry>,
+}
+
+/// A part of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventEntry {
+    /// Which parts are indexed, among others.
+    pub flags: u8,
+    /// Its name.
+    pub key: String,
+    /// Multicodec of the value.
+    pub codec: u64,
+    /// The value.
+    pub value: Bytes,
 }

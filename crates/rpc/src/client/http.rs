@@ -56,9 +56,35 @@ impl HttpClient {
         })
     }
 
+    /// Calls a method by a name that need not exist, with parameters that need not fit: for tools that
+    /// try what a server answers.
+    ///
+    /// # Errors
+    /// What the server answered, or what went wrong on the way.
+    pub async fn call_by_name(
+        &self,
+        method: &str,
+        params: &RawJson,
+    ) -> Result<Option<RawJson>, RpcError> {
+        const SHOWN: &str = "the call";
+        let limit = self.options.time_limit;
+        let asked = self.ask(method, SHOWN, params);
+        let in_time = tokio::time::timeout(limit, asked).await;
+        in_time.unwrap_or_else(|_| {
+            let peer = self.url.to_string();
+            Err(RpcError::TimedOut {
+                method: SHOWN,
+                peer,
+                limit,
+            })
+        })
+    }
+
+    /// `shown` names the method in errors.
     async fn ask(
         &self,
-        method: &'static MethodInfo,
+        method: &str,
+        shown: &'static str,
         params: &RawJson,
     ) -> Result<Option<RawJson>, RpcError> {
         let unreachable = |reason: String| RpcError::Unreachable {
@@ -70,7 +96,7 @@ impl HttpClient {
             .http
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
-            .body(frame::request(id, method.name, params));
+            .body(frame::request(id, method, params));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -85,7 +111,7 @@ impl HttpClient {
             });
         }
         let malformed = |reason: String| RpcError::Malformed {
-            method: method.name,
+            method: shown,
             reason,
         };
         let mut body = Vec::new();
@@ -121,9 +147,9 @@ impl Transport for HttpClient {
         params: RawJson,
     ) -> Result<Option<RawJson>, RpcError> {
         let Some(limit) = self.options.limit_for(method) else {
-            return self.ask(method, &params).await;
+            return self.ask(method.name, method.name, &params).await;
         };
-        tokio::time::timeout(limit, self.ask(method, &params))
+        tokio::time::timeout(limit, self.ask(method.name, method.name, &params))
             .await
             .unwrap_or_else(|_| {
                 let peer = self.url.to_string();

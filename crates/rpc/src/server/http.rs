@@ -74,26 +74,25 @@ async fn answer_body(endpoint: &Endpoint, caller: &Caller, body: &[u8]) -> Respo
 }
 
 async fn answer_batch(endpoint: &Endpoint, caller: &Caller, body: &[u8]) -> Response {
-    let Ok(requests) = serde_json::from_slice::<Vec<Frame>>(body) else {
-        return failed(None, parse_error());
-    };
-    if requests.is_empty() {
-        return failed(None, invalid_request());
-    }
     let most = endpoint.limits.batch;
-    if requests.len() > most {
-        let count = requests.len();
-        return failed(
-            None,
-            RpcError::with_code(
-                code::INVALID_REQUEST,
-                format_args!("batch of {count} requests is larger than the {most} allowed"),
-            ),
-        );
-    }
+    let requests = match frame::batch(body, most) {
+        None => return failed(None, parse_error()),
+        Some(Err(count)) => return failed(None, batch_too_long(count, most)),
+        Some(Ok(requests)) if requests.is_empty() => return failed(None, invalid_request()),
+        Some(Ok(requests)) => requests,
+    };
     let mut answers = Vec::with_capacity(requests.len());
+    let mut room = endpoint.limits.batch_answers;
     for request in requests {
-        let (text, _) = answer_frame(endpoint, caller, request).await;
+        let text = if room == 0 {
+            frame::failure(
+                Id::read(request.id.as_ref()).ok().flatten().as_ref(),
+                batch_full(),
+            )
+        } else {
+            answer_frame(endpoint, caller, request).await.0
+        };
+        room = room.saturating_sub(text.len());
         if !text.is_empty() {
             answers.push(text);
         }
@@ -153,6 +152,17 @@ fn text_response(status: u16, text: String) -> Response {
 
 pub(super) fn parse_error() -> RpcError {
     RpcError::with_code(code::PARSE, "Parse error")
+}
+
+pub(super) fn batch_too_long(count: usize, most: usize) -> RpcError {
+    RpcError::with_code(
+        code::INVALID_REQUEST,
+        format_args!("batch of {count} requests is larger than the {most} allowed"),
+    )
+}
+
+fn batch_full() -> RpcError {
+    RpcError::new("the answers of this batch are too large together; ask in smaller batches")
 }
 
 fn invalid_request() -> RpcError {

@@ -25,7 +25,10 @@ use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Endpoint, http::parse_error};
+use super::{
+    Endpoint,
+    http::{batch_too_long, parse_error},
+};
 use crate::{
     Caller,
     frame::{self, CANCEL, CHANNEL_CLOSE, CHANNEL_VALUE, Frame, Id},
@@ -167,11 +170,16 @@ impl Connection {
             return self.send(frame::failure(None, parse_error())).await;
         }
         if text.first() == Some(&b'[') {
-            match serde_json::from_slice::<Vec<Frame>>(text) {
-                Ok(batch) if !batch.is_empty() && batch.len() <= self.endpoint.limits.batch => {
+            let most = self.endpoint.limits.batch;
+            match frame::batch(text, most) {
+                Some(Ok(batch)) if !batch.is_empty() => {
                     for request in batch {
                         self.start(calls, request).await;
                     }
+                }
+                Some(Err(count)) => {
+                    let error = batch_too_long(count, most);
+                    self.send(frame::failure(None, error)).await;
                 }
                 _ => self.send(frame::failure(None, parse_error())).await,
             }

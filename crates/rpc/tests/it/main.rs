@@ -3,6 +3,8 @@
 
 mod clients;
 mod http;
+mod operation;
+mod permissions;
 mod push;
 mod recorded;
 mod stopping;
