@@ -6,14 +6,19 @@
 //!   journal, so a durable write makes every earlier one durable too.
 //! - A batch is there as a whole or not at all.
 //! - A block that the read cache holds has been written: putting it again costs nothing.
+//! - After a write that failed (a full disk, most often) nothing more is written, since nobody can say
+//!   how far it came; a restart finds all that was durable before. [`DiskDatabase::check`] tells.
 //!
 //! # Lotus parity
 //! Stands where Lotus has badger (`datastore/chain`) and leveldb (`datastore/metadata`). Keys are the
 //! CID's bytes (Lotus: the multihash), so that an export can tell codecs apart.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use cid::Cid;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use fvm_ipld_blockstore::Blockstore;
@@ -44,11 +49,39 @@ impl Default for DiskOptions {
     }
 }
 
+/// What the first write that failed said.
+#[derive(Debug, Clone, Default)]
+struct Failure(Arc<OnceLock<String>>);
+
+impl Failure {
+    /// Passes a result on; remembers why the database stopped writing.
+    fn note<T>(&self, done: Result<T, fjall::Error>) -> Result<T> {
+        done.map_err(|error| match error {
+            fjall::Error::Poisoned => match self.0.get() {
+                Some(first) => {
+                    anyhow!("the database takes no more writes since one failed: {first}")
+                }
+                None => anyhow!("the database takes no more writes since one failed"),
+            },
+            fjall::Error::Io(error) => {
+                self.0.get_or_init(|| error.to_string());
+                anyhow::Error::new(error)
+            }
+            error => {
+                let error = anyhow::Error::new(error);
+                self.0.get_or_init(|| format!("{error:#}"));
+                error
+            }
+        })
+    }
+}
+
 /// An open database folder. Clones share it; it closes with the last clone.
 #[derive(Clone)]
 pub struct DiskDatabase {
     db: Database,
     options: DiskOptions,
+    failure: Failure,
 }
 
 impl std::fmt::Debug for DiskDatabase {
@@ -69,14 +102,28 @@ impl DiskDatabase {
         let db = Database::builder(folder)
             .cache_size(options.page_cache_bytes)
             .open();
+        let shown = folder.display();
         let db = db.map_err(|error| match error {
-            fjall::Error::Locked => {
-                anyhow::anyhow!("database {} is open in another process", folder.display())
+            fjall::Error::Locked => anyhow!("database {shown} is open in another process"),
+            fjall::Error::Io(error) => {
+                anyhow::Error::new(error).context(format!("opening the database {shown}"))
             }
-            error => anyhow::Error::new(error)
-                .context(format!("opening the database {}", folder.display())),
+            error => anyhow::Error::new(error).context(format!("opening the database {shown}")),
         })?;
-        Ok(Self { db, options })
+        Ok(Self {
+            db,
+            options,
+            failure: Failure::default(),
+        })
+    }
+
+    /// Does it still take writes? Threads of its own write, too, and fail unseen; so this is worth
+    /// asking from time to time. Costs next to nothing.
+    ///
+    /// # Errors
+    /// When it does not, with what the first failed write said. Only opening it again helps.
+    pub fn check(&self) -> Result<()> {
+        self.failure.note(self.db.persist(PersistMode::Buffer))
     }
 
     /// The block store called `name`, made when it is not there.
@@ -90,6 +137,7 @@ impl DiskDatabase {
         let cache = Cache::with_weighter(items, self.options.read_cache_bytes, BlockWeight);
         Ok(DiskBlockstore {
             db: self.db.clone(),
+            failure: self.failure.clone(),
             keyspace,
             cache: Arc::new(cache),
         })
@@ -103,6 +151,7 @@ impl DiskDatabase {
         let keyspace = self.keyspace(name)?;
         Ok(DiskMetadata {
             db: self.db.clone(),
+            failure: self.failure.clone(),
             keyspace,
         })
     }
@@ -145,6 +194,7 @@ impl Weighter<Cid, Arc<[u8]>> for BlockWeight {
 #[derive(Clone)]
 pub struct DiskBlockstore {
     db: Database,
+    failure: Failure,
     keyspace: Keyspace,
     cache: Arc<Cache<Cid, Arc<[u8]>, BlockWeight>>,
 }
@@ -183,7 +233,8 @@ impl Blockstore for DiskBlockstore {
         if inlined(k).is_some() || self.cache.contains_key(k) {
             return Ok(());
         }
-        self.keyspace.insert(k.to_bytes(), block)?;
+        self.failure
+            .note(self.keyspace.insert(k.to_bytes(), block))?;
         self.cache.insert(*k, Arc::from(block));
         Ok(())
     }
@@ -210,7 +261,7 @@ impl Blockstore for DiskBlockstore {
             batch.insert(&self.keyspace, cid.to_bytes(), data.as_ref());
             fresh.push((cid, Arc::from(data.as_ref())));
         }
-        batch.commit()?;
+        self.failure.note(batch.commit())?;
         // Only after the commit: what the cache holds must be written.
         for (cid, data) in fresh {
             self.cache.insert(cid, data);
@@ -225,8 +276,8 @@ impl Store for DiskBlockstore {
     }
 
     fn flush(&self) -> Result<()> {
-        self.db
-            .persist(PersistMode::SyncAll)
+        self.failure
+            .note(self.db.persist(PersistMode::SyncAll))
             .context("flushing blocks to disk")
     }
 }
@@ -235,6 +286,7 @@ impl Store for DiskBlockstore {
 #[derive(Clone)]
 pub struct DiskMetadata {
     db: Database,
+    failure: Failure,
     keyspace: Keyspace,
 }
 
@@ -252,16 +304,16 @@ impl MetadataStore for DiskMetadata {
     }
 
     fn set(&self, key: &str, value: &[u8]) -> Result<()> {
-        self.keyspace.insert(key, value)?;
-        self.db
-            .persist(PersistMode::SyncAll)
+        self.failure
+            .note(self.keyspace.insert(key, value))
+            .and_then(|()| self.failure.note(self.db.persist(PersistMode::SyncAll)))
             .with_context(|| format!("making {key} durable"))
     }
 
     fn remove(&self, key: &str) -> Result<()> {
-        self.keyspace.remove(key)?;
-        self.db
-            .persist(PersistMode::SyncAll)
+        self.failure
+            .note(self.keyspace.remove(key))
+            .and_then(|()| self.failure.note(self.db.persist(PersistMode::SyncAll)))
             .with_context(|| format!("removing {key} durably"))
     }
 

@@ -281,6 +281,15 @@ impl LockedRepo {
         self.write(API, multiaddr.as_bytes(), 0o644)
     }
 
+    /// Tells clients that there is no API any more: for the end of a process, in which something may
+    /// still hold the repo. Without it, dropping the repo does it.
+    pub fn clear_api_endpoint(&self) {
+        let api = self.repo.path.join(API);
+        if let Err(error) = atomic::remove(&api) {
+            tracing::warn!(path = %api.display(), %error, "API file cannot be removed");
+        }
+    }
+
     /// Gives clients of this machine an admin token.
     ///
     /// # Errors
@@ -322,10 +331,7 @@ impl LockedRepo {
 
 impl Drop for LockedRepo {
     fn drop(&mut self) {
-        let api = self.repo.path.join(API);
-        if let Err(error) = atomic::remove(&api) {
-            tracing::warn!(path = %api.display(), %error, "API file cannot be removed");
-        }
+        self.clear_api_endpoint();
     }
 }
 

@@ -165,6 +165,11 @@ impl BundleStore {
         Self { dir }
     }
 
+    /// Where compiled actors are kept, beside the bundles.
+    pub fn compiled(&self) -> PathBuf {
+        self.dir.join("compiled")
+    }
+
     /// Where the bundle of a manifest lies, or would.
     pub fn path_of(&self, manifest: &Cid) -> PathBuf {
         self.dir.join(format!("{manifest}.car"))

@@ -2,8 +2,11 @@
 
 use fvm_ipld_encoding::RawBytes;
 use fvm_shared2::{
-    address::Address as FvmAddress, consensus::ConsensusFaultType, econ::TokenAmount as FvmAmount,
-    error::ExitCode as FvmExitCode, message::Message as FvmMessage,
+    address::Address as FvmAddress,
+    consensus::ConsensusFaultType,
+    econ::TokenAmount as FvmAmount,
+    error::{ErrorNumber, ExitCode as FvmExitCode},
+    message::Message as FvmMessage,
 };
 use fvm2::{
     executor::{ApplyFailure, ApplyRet},
@@ -75,16 +78,26 @@ fn failure_text(failure: ApplyFailure) -> String {
         ApplyFailure::MessageBacktrace(backtrace) => {
             format!("message failed with backtrace:\n{backtrace}")
         }
-        ApplyFailure::PreValidation(reason) => reason,
+        ApplyFailure::PreValidation(reason) => format!("pre-validation failed: {reason}"),
     }
+}
+
+/// The exit code of a call that could not be made, or ended with the whole message.
+fn undelivered(error: ErrorNumber) -> ExitCode {
+    exit_code(match error {
+        ErrorNumber::InsufficientFunds => FvmExitCode::SYS_INSUFFICIENT_FUNDS,
+        ErrorNumber::NotFound => FvmExitCode::SYS_INVALID_RECEIVER,
+        _ => FvmExitCode::SYS_ASSERTION_FAILED,
+    })
 }
 
 fn trace_event(event: ExecutionEvent) -> Option<TraceEvent> {
     Some(match event {
+        // Lotus' trace has no negative charges (storage that is freed): they stand as zero.
         ExecutionEvent::GasCharge(charge) => TraceEvent::Gas {
             name: charge.name.into_owned(),
-            compute: charge.compute_gas.round_up(),
-            storage: charge.storage_gas.round_up(),
+            compute: charge.compute_gas.round_up().max(0),
+            storage: charge.storage_gas.round_up().max(0),
         },
         ExecutionEvent::Call {
             from,
@@ -107,8 +120,9 @@ fn trace_event(event: ExecutionEvent) -> Option<TraceEvent> {
             exit_code: exit_code(code),
             data: Bytes::new(),
         },
-        ExecutionEvent::CallError(e) => TraceEvent::Refused {
-            reason: e.to_string(),
+        ExecutionEvent::CallError(e) => TraceEvent::Return {
+            exit_code: undelivered(e.1),
+            data: Bytes::new(),
         },
         ExecutionEvent::Log(line) => TraceEvent::Log(line),
         // The trace is for people; a kind added later by the library is left out.

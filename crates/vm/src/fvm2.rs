@@ -2,11 +2,13 @@
 //!
 //! # Invariants
 //! - One engine per process: the actors' WASM is compiled once, on first use or by
-//!   [`FilecoinVm::warm_up`].
+//!   [`FilecoinVm::warm_up`], and may be kept on disk for the next process.
 //! - Messages run on threads with a stack of 64 MiB, since 1024 nested calls need about 36 MiB.
 
 use std::{
+    collections::BTreeSet,
     fmt,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,8 +21,9 @@ use fvm2::{
     call_manager::DefaultCallManager,
     executor::{ApplyKind, DefaultExecutor, Executor, ThreadedExecutor},
     externs::{Consensus, Externs as FvmExterns, Rand},
-    machine::{DefaultMachine, MultiEngine, NetworkConfig},
+    machine::{DefaultMachine, Engine, MultiEngine, NetworkConfig},
 };
+use lotus_actors::StateTree;
 use lotus_networks::NetworkVersion;
 use lotus_ports::{
     Blockstore,
@@ -28,12 +31,16 @@ use lotus_ports::{
 };
 use lotus_types::{Cid, Message};
 
-use crate::convert;
+use crate::{BundleStore, compiled::CompiledActors, convert};
 
 /// The VM of this process.
 #[derive(Default)]
 pub struct FilecoinVm {
     engines: MultiEngine,
+    compiled: Option<CompiledActors>,
+    /// Network versions whose engines were given what is on disk. Held while they are: whoever else
+    /// wants a machine would compile the same.
+    prepared: Mutex<BTreeSet<NetworkVersion>>,
 }
 
 impl fmt::Debug for FilecoinVm {
@@ -43,19 +50,69 @@ impl fmt::Debug for FilecoinVm {
 }
 
 impl FilecoinVm {
-    /// A VM that has compiled nothing yet.
+    /// A VM that has compiled nothing yet, and keeps nothing on disk.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// A VM that keeps compiled actors in `folder`, for itself and for other processes of this user.
+    pub fn with_compiled(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            compiled: Some(CompiledActors::new(folder.into())),
+            ..Self::default()
+        }
+    }
+
+    /// A VM that keeps compiled actors beside the bundles.
+    pub fn from_environment() -> Self {
+        Self::with_compiled(BundleStore::from_environment().compiled())
+    }
+
     /// Compiles the actors of a state, so that the first message does not wait for it (10 to 15
-    /// seconds of one core). Call it on a thread of its own.
+    /// seconds of one core, unless they are on disk). Call it on a thread of its own.
     ///
     /// # Errors
     /// [`VmError`] as [`Vm::machine`].
     pub fn warm_up(&self, context: &MachineContext, store: StateStore) -> Result<(), VmError> {
         self.machine(context, store, Arc::new(NoExterns)).map(drop)
     }
+
+    /// A machine, whose engine has the actors from disk where they are there and writes them where they
+    /// are not. Only the first machine of each network version looks.
+    fn prepared<M>(
+        &self,
+        engine: &Engine,
+        context: &MachineContext,
+        store: &StateStore,
+        machine: impl FnOnce() -> anyhow::Result<M>,
+    ) -> anyhow::Result<M> {
+        let Some(compiled) = &self.compiled else {
+            return machine();
+        };
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = context.network_version;
+        if prepared.contains(&version) {
+            drop(prepared);
+            return machine();
+        }
+        // A state that cannot be read: the machine says it better.
+        let Ok(codes) = codes(store, &context.state_root) else {
+            return machine();
+        };
+        let missing = compiled.load(engine, version, &codes);
+        let machine = machine()?;
+        prepared.insert(version);
+        drop(prepared);
+        compiled.keep(engine, version, &missing);
+        Ok(machine)
+    }
+}
+
+/// The codes of a state's built-in actors.
+fn codes(store: &StateStore, root: &Cid) -> anyhow::Result<Vec<Cid>> {
+    let store = SharedStore(Arc::clone(store));
+    let manifest = StateTree::load(&store, root)?.manifest()?;
+    Ok(manifest.actors.into_iter().map(|(_, code)| code).collect())
 }
 
 impl Vm for FilecoinVm {
@@ -81,8 +138,11 @@ impl Vm for FilecoinVm {
             externs,
             fault: Arc::clone(&slot),
         };
-        let machine =
-            DefaultMachine::new(&engine, &inner, SharedStore(store), externs).map_err(fault)?;
+        let shared = SharedStore(Arc::clone(&store));
+        let machine = || DefaultMachine::new(&engine, &inner, shared, externs);
+        let machine = self
+            .prepared(&engine, context, &store, machine)
+            .map_err(fault)?;
         let executor = ThreadedExecutor(DefaultExecutor::new(machine));
         Ok(Box::new(Fvm2Machine {
             executor,

@@ -93,8 +93,10 @@ fn the_limit_on_open_files_is_raised_to_the_hard_one() {
         },
     )
     .expect("lowered");
-    let limit = limits::raise_file_limit();
+    let limit = limits::raise_file_limit(|_| None);
     assert_eq!(limit.before, 256);
-    assert_eq!(limit.now, hard.unwrap_or(u64::MAX));
-    assert_eq!(getrlimit(Resource::Nofile).current, hard);
+    // Where the hard limit is low and the process may, that one is raised, too.
+    assert!(limit.now >= hard.unwrap_or(u64::MAX), "{limit:?}");
+    let now = getrlimit(Resource::Nofile).current;
+    assert_eq!(now.unwrap_or(u64::MAX), limit.now);
 }
