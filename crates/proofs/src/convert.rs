@@ -138,14 +138,18 @@ pub(crate) fn pieces(pieces: &[PieceInfo]) -> Result<Vec<api::PieceInfo>, ProofE
 }
 
 /// Calls the library to verify something. Its own files were checked before, so whatever makes it
-/// fail, or panic, is in what is being verified.
+/// fail is in what is being verified. A panic is a fault of this node: the library answers bad
+/// input with errors, and a block must not be called bad for what may be a lack of memory.
 pub(crate) fn verify_call(
     verify: impl FnOnce() -> anyhow::Result<bool>,
 ) -> Result<bool, ProofError> {
     match catch_unwind(AssertUnwindSafe(verify)) {
         Ok(Ok(verdict)) => Ok(verdict),
         Ok(Err(error)) => Err(ProofError::Invalid(format!("{error:#}"))),
-        Err(panic) => Err(ProofError::Invalid(panic_text(&*panic))),
+        Err(panic) => Err(ProofError::Failed {
+            call: "verifying",
+            reason: panic_text(&*panic),
+        }),
     }
 }
 
@@ -244,12 +248,11 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_while_verifying_blames_the_input_and_while_working_this_node() {
-        let verified = verify_call(|| panic!("odd proof"));
-        assert!(
-            verified.as_ref().is_err_and(ProofError::is_bad_input),
-            "{verified:?}"
-        );
+    fn an_error_while_verifying_blames_the_input_but_a_panic_this_node() {
+        let refused = verify_call(|| anyhow::bail!("odd proof"));
+        assert!(refused.is_err_and(|e| e.is_bad_input()));
+        let panicked = verify_call(|| panic!("no memory"));
+        assert!(panicked.is_err_and(|e| !e.is_bad_input() && e.to_string().contains("no memory")));
         let worked = work_call("sealing", Path::new("x"), || -> anyhow::Result<()> {
             panic!("no memory");
         });

@@ -9,7 +9,8 @@
 //!
 //! # Lotus parity
 //! Replaces `storage/sealer/ffiwrapper` (and `mock`), `lib/commp` and the parameter handling of
-//! `lotus fetch-params`; the only deviation is that 2 KiB parameters can be generated.
+//! `lotus fetch-params`. Deviations: 2 KiB parameters can be generated, and circuit proofs of 2 KiB
+//! sectors come from an own prover (ADR 5, `docs/adr/`).
 //!
 //! [`ProofError::is_bad_input`]: lotus_ports::proofs::ProofError::is_bad_input
 
@@ -22,6 +23,7 @@ pub mod prover;
 pub mod verifier;
 
 mod convert;
+mod groth16;
 
 pub use mock::{MockProver, MockVerifier};
 pub use prover::FilecoinProver;

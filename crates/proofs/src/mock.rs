@@ -1,8 +1,14 @@
-//! Mock proofs: nothing is proven, so sealing and block production take microseconds.
+//! Mock proofs: nothing is proven, so sealing and block production take microseconds, or as long as
+//! the network's description says ([`MockProofs`]).
 //!
-//! For ensembles that run whole networks in one process at block times of milliseconds, on the
-//! real FVM with the `testing-fake-proofs` actors. What those actors accept decides the shapes:
-//! every seal, and a WindowPoSt that is the SHA-256 hash of the challenge seed and the sectors.
+//! For ensembles that run whole networks in one process at block times of milliseconds, and for
+//! devnets of processes, on the real FVM with the `testing-fake-proofs` actors. What those actors
+//! accept decides the shapes: every seal, and a WindowPoSt that is the SHA-256 hash of the challenge
+//! seed and the sectors.
+//!
+//! # Invariants
+//! - Whoever chooses between this prover and the real one asks the network's actors
+//!   (`Network::proofs`), nothing else.
 //!
 //! # Lotus parity
 //! Proof bytes are those of Lotus' mock sealer (`storage/sealer/mock`): a WinningPoSt is the text
@@ -14,8 +20,10 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
+use lotus_networks::MockProofs;
 use lotus_ports::proofs::{
     AggregateSealVerifyInfo, AggregatedSeal, ProofError, Prover, Randomness, Replica, SectorPaths,
     UnsealRange, WindowPoSt,
@@ -43,16 +51,25 @@ use verifier::{aggregate_bytes, seal_proof_bytes, window_bytes};
 /// What a mock WinningPoSt consists of.
 pub const VALID_WINNING_POST: &[u8] = b"valid proof";
 
-/// Makes mock replicas and proofs at once. Clones share the set of faulty sectors.
+/// Makes mock replicas and proofs. Clones share the set of faulty sectors.
 #[derive(Debug, Clone, Default)]
 pub struct MockProver {
     faulty: Arc<Mutex<BTreeSet<SectorId>>>,
+    pace: MockProofs,
 }
 
 impl MockProver {
-    /// A prover that can prove everything.
+    /// A prover that can prove everything, at once.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A prover whose steps take their time.
+    pub fn paced(pace: MockProofs) -> Self {
+        Self {
+            pace,
+            ..Self::default()
+        }
     }
 
     /// Lets a sector fail all further proofs, or work again: a test's broken disk.
@@ -79,6 +96,11 @@ impl MockProver {
         }
         Ok(())
     }
+}
+
+/// Takes so much time. Provers block their thread anyway.
+fn take(milliseconds: u32) {
+    thread::sleep(MockProofs::time(milliseconds));
 }
 
 /// PreCommit1's result.
@@ -133,6 +155,8 @@ impl Prover for MockProver {
         let unsealed = self.data_commitment(sector.proof_type, pieces)?;
         fs::create_dir_all(&paths.cache).map_err(storage("creating", &paths.cache))?;
         fs::copy(&paths.unsealed, &paths.sealed).map_err(storage("copying", &paths.unsealed))?;
+        // In the middle, so that whoever is cut off leaves files of which some are missing.
+        take(self.pace.pre_commit1_ms);
         // What is behind the sector's bytes in an unsealed file is not part of the sector.
         fs::File::options()
             .write(true)
@@ -158,10 +182,14 @@ impl Prover for MockProver {
                 "another sector's PreCommit1 output".to_owned(),
             ));
         }
-        for name in ["p_aux", "t_aux", "sc-02-data-tree-r-last.dat"] {
+        let write = |name: &str| {
             let path = paths.cache.join(name);
-            fs::write(&path, [0; 64]).map_err(storage("writing", &path))?;
-        }
+            fs::write(&path, [0; 64]).map_err(storage("writing", &path))
+        };
+        write("p_aux")?;
+        take(self.pace.pre_commit2_ms);
+        write("t_aux")?;
+        write("sc-02-data-tree-r-last.dat")?;
         let mut replica: [u8; 32] = Sha256::new()
             .chain_update(b"mock replica")
             .chain_update(comm_d(&phase1.unsealed)?)
@@ -208,6 +236,7 @@ impl Prover for MockProver {
                 "another sector's Commit1 output".to_owned(),
             ));
         }
+        take(self.pace.commit2_ms);
         let seal = AggregatedSeal {
             number: sector.id.number,
             ticket: phase1.ticket,
@@ -307,6 +336,7 @@ impl Prover for MockProver {
                 "no sectors, or no WinningPoSt type".to_owned(),
             ));
         }
+        take(self.pace.winning_post_ms);
         Ok(vec![PoStProof {
             post_proof: proof,
             proof_bytes: VALID_WINNING_POST.into(),
@@ -324,6 +354,7 @@ impl Prover for MockProver {
             .iter()
             .map(|v| parse(v))
             .collect::<Result<Vec<SectorInfo>, _>>()?;
+        take(self.pace.window_post_ms);
         window_proof(proof, randomness, &sectors)
     }
 
@@ -369,6 +400,7 @@ impl Prover for MockProver {
         skipped.sort_unstable();
         skipped.dedup();
         let sectors: Vec<_> = replicas.iter().map(|r| r.info.clone()).collect();
+        take(self.pace.window_post_ms);
         let proofs = match skipped[..] {
             [] => window_proof(proof, randomness, &sectors)?,
             _ => Vec::new(),

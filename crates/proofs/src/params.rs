@@ -25,11 +25,11 @@ use lotus_types::RegisteredSealProof;
 
 use crate::convert;
 
-mod circuits;
+pub(crate) mod circuits;
 mod fixed_base;
 mod generate;
 mod generator;
-mod layout;
+pub(crate) mod layout;
 mod qap;
 
 pub use generate::{Generated, GenerationRequest, Outcome, Progress, generate_parameters};
@@ -149,7 +149,7 @@ impl ParameterCache {
     /// [`ProofError::MissingParameters`] or [`ProofError::BadParameters`] with the file's name.
     pub fn check_params(&self, circuit: Circuit, sector_size: u64) -> Result<(), ProofError> {
         let path = self.params_path(circuit, sector_size)?;
-        let checked = fs::File::open(&path).and_then(|mut file| layout::check(&mut file));
+        let checked = fs::File::open(&path).and_then(|mut file| layout::read(&mut file));
         checked
             .map(|_| ())
             .map_err(|e| unusable(path, sector_size, &e))

@@ -206,3 +206,16 @@ fn a_mock_winning_post_is_the_text_that_recorded_blocks_carry() {
     info.proofs[0].proof_bytes = b"invalid".to_vec().into();
     assert!(!MockVerifier.verify_winning_post(&info).expect("answers"));
 }
+
+#[test]
+fn steps_take_the_time_that_the_network_says() {
+    let pace = MockProofs {
+        pre_commit1_ms: 40,
+        pre_commit2_ms: 40,
+        ..MockProofs::default()
+    };
+    let dir = tempfile::tempdir().expect("dir");
+    let begun = std::time::Instant::now();
+    seal(&MockProver::paced(pace), dir.path(), 1);
+    assert!(begun.elapsed() >= MockProofs::time(80));
+}

@@ -6,8 +6,7 @@ use bellperson::groth16::VerifyingKey;
 use blstrs::Bls12;
 use filecoin_proofs::{
     constants::{
-        DefaultPieceHasher, SectorShape2KiB as Tree, SectorShapeBase, SectorShapeSub8,
-        SectorShapeTop2,
+        DefaultPieceHasher, SectorShape2KiB, SectorShapeBase, SectorShapeSub8, SectorShapeTop2,
     },
     parameters::{public_params, window_post_public_params, winning_post_public_params},
 };
@@ -25,12 +24,13 @@ use super::{
     generator::{GenerateError, Trapdoor, write_parameters},
 };
 
-type PoRep = StackedDrg<'static, Tree, DefaultPieceHasher>;
-type PoRepCircuit = StackedCircuit<Tree, DefaultPieceHasher>;
-type PoRepCompound = StackedCompound<Tree, DefaultPieceHasher>;
-type PoSt = FallbackPoSt<'static, Tree>;
-type PoStCircuit = FallbackPoStCircuit<Tree>;
-type PoStCompound = FallbackPoStCompound<Tree>;
+pub(crate) type Tree = SectorShape2KiB;
+pub(crate) type PoRep = StackedDrg<'static, Tree, DefaultPieceHasher>;
+pub(crate) type PoRepCircuit = StackedCircuit<Tree, DefaultPieceHasher>;
+pub(crate) type PoRepCompound = StackedCompound<Tree, DefaultPieceHasher>;
+pub(crate) type PoSt = FallbackPoSt<'static, Tree>;
+pub(crate) type PoStCircuit = FallbackPoStCircuit<Tree>;
+pub(crate) type PoStCompound = FallbackPoStCompound<Tree>;
 type Update = EmptySectorUpdate<Tree>;
 type UpdateCircuit = EmptySectorUpdateCircuit<Tree>;
 type UpdateCompound = EmptySectorUpdateCompound<Tree>;

@@ -197,8 +197,8 @@ impl Files {
             file: file.to_path_buf(),
             reason,
         };
-        let key_len = match layout::check(&mut file) {
-            Ok(len) => len,
+        let key_len = match layout::read(&mut file) {
+            Ok(layout) => layout.key,
             Err(e) if e.kind() == io::ErrorKind::InvalidData => {
                 return Err(bad(
                     &self.params,

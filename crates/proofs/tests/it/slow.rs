@@ -118,6 +118,13 @@ fn winning_and_window_posts_hold_and_false_claims_do_not() {
         }
     }
 
+    assert_eq!(prover.fallbacks(), 0, "the own prover proved all of it");
+
+    let bad = [b"no vanilla proof".to_vec()];
+    let refused = prover.winning_post_from_vanilla(winning, MINER, &CHALLENGE, &bad);
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(prover.fallbacks(), 1, "the library refused it");
+
     fs::remove_file(&replicas[1].sealed).expect("there");
     let window = RegisteredPoStProof::STACKED_DRG_WINDOW_2KIB_V1;
     let post = prover
@@ -172,6 +179,7 @@ fn a_sector_is_sealed_proven_and_aggregated() {
         .seal_commit1(&s.sector, &TICKET, &SEED, &s.pieces, &s.cids, &s.paths)
         .expect("C1");
     let proof = prover.seal_commit2(&s.sector, &vanilla).expect("C2");
+    assert_eq!(prover.fallbacks(), 0, "the own prover proved it");
     let good = SealVerifyInfo {
         seal_proof: SEAL,
         sector: s.sector.id,
