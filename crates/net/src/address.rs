@@ -6,6 +6,11 @@ use libp2p::{Multiaddr, PeerId, TransportError, multiaddr::Protocol, swarm::Dial
 
 use crate::peers::port_id;
 
+/// No peer id has a longer text, in bytes; those of keys in use have about 50.
+pub(crate) const LONGEST_PEER_ID: usize = 200;
+/// No multiaddress has a longer text, in bytes.
+const LONGEST_ADDRESS: usize = 1000;
+
 /// Why there is no connection to a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -71,6 +76,9 @@ impl Target {
             address: text.chars().take(300).collect(),
             reason,
         };
+        if text.len() > LONGEST_ADDRESS {
+            return Err(invalid("it is too long".to_owned()));
+        }
         if let Ok(peer) = text.parse::<PeerId>() {
             return Ok(Self {
                 peer,

@@ -1,7 +1,8 @@
 //! The node's libp2p host: peers, gossip, hello, chain exchange, request streams.
 //!
 //! This is the only crate that names libp2p. [`NetService`] is the handle; it implements the ports of
-//! [`lotus_ports::network`], which is all that sync, the message pool and block production see.
+//! [`lotus_ports::network`], which is all that sync, the message pool and block production see, and
+//! answers the API's methods about the host ([`lotus_rpc_api::node::NetApi`]).
 //!
 //! ```text
 //!            NetService (handle)                       one task
@@ -24,6 +25,7 @@
 #![warn(clippy::indexing_slicing, clippy::cast_possible_truncation)]
 
 mod address;
+mod api;
 mod behaviour;
 mod capped;
 mod cbor;

@@ -61,7 +61,7 @@ fn read(text: &str) -> Result<bls::SecretKey, KeyError> {
     let info = parse_exported_key(text)?;
     match SigningKey::from_key_info(&info)? {
         SigningKey::Bls(key) => Ok(key),
-        SigningKey::Secp256k1(_) => Err(KeyError::UnsupportedType(info.key_type.clone())),
+        _ => Err(KeyError::UnsupportedType(info.key_type.clone())),
     }
 }
 

@@ -1,6 +1,5 @@
 use lotus_crypto::{parse_exported_key, verify};
 use lotus_ports::keystore::MemoryKeyStore;
-use lotus_types::TokenAmount;
 
 use super::*;
 
@@ -59,14 +58,30 @@ mod a_new_key {
     #[test]
     fn of_a_type_that_cannot_sign_is_refused() {
         let (wallet, keystore) = wallet();
-        let error = wallet
-            .new_key(&KeyType::Delegated)
-            .expect_err("cannot sign");
-        assert!(
-            error.is_bad_request() && error.to_string().contains("delegated"),
-            "{error}"
-        );
+        for name in ["secp256k1-ledger", "nonsense"] {
+            let error = wallet
+                .new_key(&KeyType::from(name))
+                .expect_err("cannot sign");
+            assert!(error.is_bad_request());
+            assert_eq!(error.to_string(), format!("unknown sig type: {name}"));
+        }
         assert!(keystore.list().expect("lists").is_empty());
+    }
+
+    #[test]
+    fn that_is_delegated_has_an_f410_address_that_is_listed_behind_the_others() {
+        let (wallet, keystore) = wallet();
+        let delegated = wallet.new_key(&KeyType::Delegated).expect("makes one");
+        assert!(delegated.to_string().starts_with("t410f"), "{delegated}");
+        let bls = wallet.new_key(&KeyType::Bls).expect("makes one");
+        assert_eq!(wallet.list().expect("lists"), [bls, delegated]);
+        let again = Wallet::new(keystore);
+        let signature = again.sign(delegated, b"m").expect("reads the key");
+        lotus_crypto::delegated::verify(&signature.data, &delegated, b"m").expect("its own");
+        let info = again.export(delegated).expect("has it");
+        assert_eq!(info.key_type, KeyType::Delegated);
+        again.delete(delegated).expect("deletes");
+        assert_eq!(again.import(&info).expect("imports"), delegated);
     }
 }
 
@@ -110,21 +125,6 @@ mod an_imported_key {
 
 mod signing {
     use super::*;
-
-    #[test]
-    fn a_message_signs_its_cid() {
-        let (wallet, _) = wallet();
-        for key_type in [KeyType::Bls, KeyType::Secp256k1] {
-            let from = wallet.new_key(&key_type).expect("makes one");
-            let to = Address::new_id(1000);
-            let message = Message::transfer(from, to, TokenAmount::default());
-            let signed = wallet
-                .sign_message(from, message.clone())
-                .expect("has the key");
-            assert_eq!(signed.message, message);
-            verify(&signed.signature, &from, &message.cid().to_bytes()).expect("over the CID");
-        }
-    }
 
     #[test]
     fn for_an_unknown_address_names_it() {
