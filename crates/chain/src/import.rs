@@ -21,8 +21,22 @@ pub struct Imported {
 }
 
 impl ChainStore {
-    /// Stores all of a CAR file, checks that its roots are a tipset whose headers reach down to a
-    /// genesis block, and takes that as genesis if the store has none.
+    /// [`ChainStore::load`], which takes the chain's genesis as the store's if that has none.
+    ///
+    /// # Errors
+    /// As [`ChainStore::load`].
+    pub fn import<R: Read>(
+        &self,
+        car: CarReader<R>,
+        progress: impl FnMut(LoadProgress) -> ControlFlow<()>,
+    ) -> Result<Imported, ChainError> {
+        let imported = self.load(car, progress)?;
+        self.set_genesis(&imported.genesis)?;
+        Ok(imported)
+    }
+
+    /// Stores all of a CAR file and checks that its roots are a tipset whose headers reach down to a
+    /// genesis block: the store's, if that has one. Names nothing: neither genesis nor head change.
     ///
     /// What is imported is well-formed, not valid: the caller validates the chain, or trusts it, and
     /// then calls [`ChainStore::set_head`].
@@ -31,7 +45,7 @@ impl ChainStore {
     /// [`ChainError::Car`] for a file that is none, is cut short or has wrong blocks;
     /// [`ChainError::NotFound`] when a header is missing; [`ChainError::OtherGenesis`] when the chain
     /// is of another network. Blocks stored until then stay and do no harm.
-    pub fn import<R: Read>(
+    pub fn load<R: Read>(
         &self,
         car: CarReader<R>,
         progress: impl FnMut(LoadProgress) -> ControlFlow<()>,
@@ -46,7 +60,7 @@ impl ChainStore {
             tipsets += 1;
         }
         let genesis = lowest.min_ticket_block();
-        self.set_genesis(genesis)?;
+        self.check_genesis(genesis)?;
         Ok(Imported {
             head,
             genesis: Arc::new(genesis.clone()),

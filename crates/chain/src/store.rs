@@ -250,23 +250,27 @@ impl ChainStore {
     /// # Errors
     /// [`ChainError::OtherGenesis`] when the store has another one.
     pub fn set_genesis(&self, header: &BlockHeader) -> Result<(), ChainError> {
-        let given = header.cid();
-        if let Some(have) = self.genesis() {
-            let have = have.cid();
-            return if have == given {
-                Ok(())
-            } else {
-                Err(ChainError::OtherGenesis(Box::new(OtherGenesis {
-                    have,
-                    given,
-                })))
-            };
+        self.check_genesis(header)?;
+        if self.genesis().is_some() {
+            return Ok(());
         }
         self.put_headers(std::slice::from_ref(header))?;
         self.inner.blocks.flush().map_err(ChainError::store)?;
-        self.store_meta(GENESIS_KEY, &given)?;
+        self.store_meta(GENESIS_KEY, &header.cid())?;
         self.inner.genesis.get_or_init(|| Arc::new(header.clone()));
         Ok(())
+    }
+
+    /// Could `header` be this store's genesis? A store that has none takes any.
+    pub(crate) fn check_genesis(&self, header: &BlockHeader) -> Result<(), ChainError> {
+        let given = header.cid();
+        match self.genesis().map(|have| have.cid()) {
+            Some(have) if have != given => {
+                let other = OtherGenesis { have, given };
+                Err(ChainError::OtherGenesis(Box::new(other)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Head changes from now on, the present head first. Does not block.

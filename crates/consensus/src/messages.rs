@@ -19,11 +19,18 @@ use crate::{
 
 /// Gas for carrying a message of `length` bytes on chain, from the Calico upgrade on.
 pub const fn inclusion_gas(length: usize) -> Gas {
+    let (compute, storage) = inclusion_gas_parts(length);
+    compute + storage
+}
+
+/// [`inclusion_gas`] as the VM charges it: for computing and for storage.
+pub const fn inclusion_gas_parts(length: usize) -> (Gas, Gas) {
     const COMPUTE: Gas = 38_863;
     const STORAGE_BASE: Gas = 36;
     const STORAGE_PER_BYTE: Gas = 1;
     const STORAGE_MULTIPLIER: Gas = 1300;
-    COMPUTE + (STORAGE_BASE + STORAGE_PER_BYTE * length as Gas) * STORAGE_MULTIPLIER
+    let storage = (STORAGE_BASE + STORAGE_PER_BYTE * length as Gas) * STORAGE_MULTIPLIER;
+    (COMPUTE, storage)
 }
 
 /// Checks one message on its own: everything but sender, nonce, funds and signature.

@@ -1,7 +1,8 @@
 //! Dry runs: what a message would do on the state of a tipset. Nothing of it is kept.
 //!
-//! A run stands at the tipset's own epoch, after the tipset's messages and before its cron: the
-//! place where a message of the next block would be, as far as it can be known without that block.
+//! A run stands at the tipset's own epoch, after the tipset's messages (for a call without gas: after
+//! those of the same sender) and before its cron: the place where a message of the next block would
+//! be, as far as it can be known without that block.
 //!
 //! # Lotus parity
 //! `StateManager.Call` and `CallWithGas`. The sender's nonce is taken from the state, not from the
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use lotus_actors::StateTree;
 use lotus_blockstore::{OverlayBlockstore, SharedBlockstore};
 use lotus_ports::vm::{Applied, Machine};
-use lotus_types::{Cid, Message, Payload, Signature, SignedMessage, Tipset, TokenAmount};
+use lotus_types::{Address, Cid, Message, Payload, Signature, SignedMessage, Tipset, TokenAmount};
 
 use crate::{
     StateFault, StateManager,
@@ -41,7 +42,8 @@ enum Gas {
 }
 
 impl StateManager {
-    /// Applies a message without charging for gas (`StateCall`). CPU-bound.
+    /// Applies a message without charging for gas, after its sender's messages in the tipset
+    /// (`StateCall`). CPU-bound.
     ///
     /// # Errors
     /// [`StateFault::Refused`] when the sender does not exist; otherwise this node's failure. A
@@ -86,19 +88,18 @@ impl StateManager {
         // Genesis' own messages do not exist, and its parents cannot be looked at.
         if height > 0 {
             let listed = TipsetMessages::load(self.view(), self.store(), tipset)?;
-            apply_all(&mut *before, listed.iter())?;
+            let counts =
+                |m: &&ChainMessage| gas == Gas::Charged || m.message().from == message.from;
+            apply_all(&mut *before, listed.iter().filter(counts))?;
         }
         apply_all(&mut *before, prior.iter())?;
         let root = before.flush()?;
         drop(before);
 
         let tree = StateTree::load(&scratch, &root)?;
-        let sender = tree.actor(&message.from)?.ok_or_else(|| {
-            StateFault::Refused(format!(
-                "call raw get actor: actor not found: {}",
-                message.from
-            ))
-        })?;
+        let sender = tree
+            .actor(&message.from)?
+            .ok_or_else(|| unknown(&message.from))?;
         let mut message = Message {
             nonce: sender.nonce,
             ..message.clone()
@@ -135,6 +136,15 @@ impl StateManager {
         }
         Ok(tipset.parent_state_root())
     }
+}
+
+/// A sender that does not exist, in Lotus' words: an ID is looked up at once, a key is resolved first.
+fn unknown(sender: &Address) -> StateFault {
+    let resolved = match sender.payload() {
+        Some(Payload::Id(_)) => String::new(),
+        _ => format!("resolution lookup failed ({sender}): resolve address {sender}: "),
+    };
+    StateFault::Refused(format!("call raw get actor: {resolved}actor not found"))
 }
 
 fn apply_all<'a>(

@@ -45,6 +45,8 @@ pub struct AppliedMessage {
     pub implicit: bool,
     /// What it did.
     pub applied: Applied,
+    /// How long that took.
+    pub duration: Duration,
 }
 
 /// What came out of a tipset.
@@ -54,7 +56,8 @@ pub struct ExecutedTipset {
     pub state_root: Cid,
     /// Root of its receipts.
     pub receipts_root: Cid,
-    /// Every message in order of application; explicit ones have the order of the receipts.
+    /// Every message in order of application, the crons of null epochs first; explicit ones have the
+    /// order of the receipts.
     pub messages: Vec<AppliedMessage>,
     /// Gas of the explicit messages.
     pub gas_used: Gas,
@@ -111,8 +114,9 @@ impl Executor {
             tracing,
             vm_time: Duration::ZERO,
         };
-        let root = run.null_epochs()?;
-        let (state_root, applied) = run.tipset_epoch(root, &messages)?;
+        let (root, mut applied) = run.null_epochs()?;
+        let (state_root, of_tipset) = run.tipset_epoch(root, &messages)?;
+        applied.extend(of_tipset);
         let explicit: Vec<_> = applied
             .iter()
             .filter(|m| !m.implicit)
@@ -177,15 +181,16 @@ impl Run<'_> {
     }
 
     /// Cron of every null epoch between the parents and the tipset.
-    fn null_epochs(&mut self) -> Result<Cid, StateFault> {
+    fn null_epochs(&mut self) -> Result<(Cid, Vec<AppliedMessage>), StateFault> {
         let parent = view::load(&*self.executor.view, self.tipset.parents())?;
-        let mut root = self.tipset.parent_state_root();
+        let (mut root, mut done) = (self.tipset.parent_state_root(), Vec::new());
         for epoch in parent.height().saturating_add(1)..self.tipset.height() {
             let mut machine = self.machine(epoch, root)?;
-            apply_implicit(&mut *machine, cron_message(epoch), "cron", epoch)?;
+            let cron = apply_implicit(&mut *machine, cron_message(epoch), "cron", epoch)?;
+            done.push(cron);
             root = self.finish(machine)?;
         }
-        Ok(root)
+        Ok((root, done))
     }
 
     fn tipset_epoch(
@@ -232,12 +237,14 @@ fn apply_explicit(
     machine: &mut dyn Machine,
     message: &ChainMessage,
 ) -> Result<AppliedMessage, StateFault> {
+    let begun = Instant::now();
     let applied = machine.apply_explicit(message.message(), message.chain_length())?;
     Ok(AppliedMessage {
         message: message.message().clone(),
         cid: message.cid(),
         implicit: false,
         applied,
+        duration: begun.elapsed(),
     })
 }
 
@@ -248,6 +255,7 @@ fn apply_implicit(
     what: &'static str,
     epoch: ChainEpoch,
 ) -> Result<AppliedMessage, StateFault> {
+    let begun = Instant::now();
     let applied = machine.apply_implicit(&message)?;
     if !applied.receipt.exit_code.is_success() {
         return Err(StateFault::Implicit {
@@ -262,6 +270,7 @@ fn apply_implicit(
         message,
         implicit: true,
         applied,
+        duration: begun.elapsed(),
     })
 }
 

@@ -11,7 +11,8 @@
 //! | [`supply`] | circulating supply |
 //! | [`receipts`] | lists of receipts and messages (v0 AMTs) |
 //! | [`exported`], [`replay`] | a chain export as a chain; executing it again and comparing |
-//! | [`call`] | dry runs: what a message would do
+//! | [`call`] | dry runs: what a message would do |
+//! | [`compute`] | what messages would do after a whole tipset |
 //! | [`manager`] | the state manager: all of it behind one handle, with what was computed kept |
 //!
 //! # Invariants
@@ -23,6 +24,7 @@
 //! `chain/stmgr`, `chain/rand`, `chain/consensus/compute_state.go`, and the externs of `chain/vm/fvm.go`.
 
 pub mod call;
+pub mod compute;
 pub mod error;
 pub mod execute;
 pub mod exported;
@@ -37,6 +39,7 @@ pub mod supply;
 pub mod view;
 
 pub use call::Called;
+pub use compute::Computed;
 pub use error::StateFault;
 pub use execute::{AppliedMessage, ExecutedTipset};
 pub use manager::{StateManager, TipsetState};

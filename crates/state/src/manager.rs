@@ -108,14 +108,27 @@ impl StateManager {
             state_root: child.parent_state_root(),
             receipts_root: child.parent_message_receipts(),
         };
-        if self
-            .store()
-            .has(&state.state_root)
-            .map_err(StateFault::store)?
-        {
+        if self.has(&state.state_root)? {
             self.0.computed.insert(child.parents().clone(), state);
         }
         Ok(())
+    }
+
+    /// Remembers what executing a tipset gave in an earlier run of this node; true when it does. Kept
+    /// only while both roots are in the store.
+    ///
+    /// # Errors
+    /// [`StateFault::Store`].
+    pub fn remember(&self, executed: TipsetKey, state: TipsetState) -> Result<bool, StateFault> {
+        let there = self.has(&state.state_root)? && self.has(&state.receipts_root)?;
+        if there {
+            self.0.computed.insert(executed, state);
+        }
+        Ok(there)
+    }
+
+    fn has(&self, root: &Cid) -> Result<bool, StateFault> {
+        self.store().has(root).map_err(StateFault::store)
     }
 
     /// Executes a tipset again, with everything that happened in it.

@@ -1,13 +1,14 @@
-//! Circulating supply: what the VM tells actors, which pledges are computed from.
+//! Circulating supply: what the VM tells actors, which pledges are computed from, and what really
+//! circulates, actor by actor.
 //!
 //! # Lotus parity
 //! `StateManager.GetVMCirculatingSupplyDetailed` after Calico; `StateVMCirculatingSupplyInternal`
-//! prints the same six numbers.
+//! prints the same six numbers. [`exact`] is `GetCirculatingSupply` before network version 23.
 
-use lotus_actors::StateTree;
+use lotus_actors::{ActorKind, Manifest, StateError, StateTree, load, market, miner, multisig};
 use lotus_networks::{Network, singletons, supply};
 use lotus_ports::Blockstore;
-use lotus_types::{ChainEpoch, TokenAmount, wire_tuple};
+use lotus_types::{ActorState, Address, ChainEpoch, TokenAmount, wire_tuple};
 
 use crate::StateFault;
 
@@ -49,11 +50,7 @@ pub fn circulating<S: Blockstore>(
     let vested = supply::vested(height, network.upgrades.liftoff);
     let mined = tree.reward_state()?.total_storage_power_reward;
     let burnt = tree.balance(&singletons::BURNT_FUNDS_ACTOR)?;
-    let market = tree.market_state()?;
-    let locked = market.total_client_locked_collateral
-        + market.total_provider_locked_collateral
-        + market.total_client_storage_fee
-        + tree.power_state()?.total_pledge_collateral;
+    let locked = tree.market_state()?.total_locked() + tree.power_state()?.total_pledge_collateral;
     let reserve_disbursed = TokenAmount::from_fil(supply::FIL_RESERVED)
         - tree.balance(&singletons::REMAINDER_ACCOUNT)?;
     let circulating = sum(&vested, &mined, &reserve_disbursed, &burnt, &locked);
@@ -77,6 +74,91 @@ fn sum(
 ) -> TokenAmount {
     let given_out = &(vested + mined) + reserve_disbursed;
     (given_out - burnt.clone() - locked.clone()).max(TokenAmount::zero())
+}
+
+/// f0122: on mainnet the early investors' multisig.
+const SAFT_ACCOUNT: Address = Address::new_id(122);
+
+/// Actors whose FIL do not circulate.
+const OUT_OF_CIRCULATION: [Address; 10] = [
+    singletons::SYSTEM_ACTOR,
+    singletons::INIT_ACTOR,
+    singletons::REWARD_ACTOR,
+    singletons::CRON_ACTOR,
+    singletons::POWER_ACTOR,
+    singletons::VERIFIED_REGISTRY_ACTOR,
+    singletons::DATACAP_ACTOR,
+    singletons::REMAINDER_ACCOUNT,
+    singletons::BURNT_FUNDS_ACTOR,
+    SAFT_ACCOUNT,
+];
+
+/// What circulates at `height`, counted over all actors: what accounts and channels hold, what miners
+/// and multisigs may spend, and what the market does not lock.
+///
+/// # Errors
+/// [`StateFault::Refused`] when the actors do not hold all the FIL there are, or one of them is of no
+/// known kind; otherwise this node's failure.
+pub fn exact<S: Blockstore>(
+    tree: &StateTree<'_, S>,
+    height: ChainEpoch,
+) -> Result<TokenAmount, StateFault> {
+    let manifest = tree.manifest()?;
+    let (mut free, mut all) = (TokenAmount::zero(), TokenAmount::zero());
+    let mut unknown = None;
+    tree.for_each(|address, actor| {
+        all += &actor.balance;
+        match free_of(tree.store(), &manifest, height, address, actor)? {
+            Some(part) => free += &part,
+            None => unknown = Some(address),
+        }
+        Ok(())
+    })?;
+    if let Some(address) = unknown {
+        return Err(StateFault::Refused(format!("unexpected actor: {address}")));
+    }
+    let total = TokenAmount::from_fil(supply::FIL_BASE);
+    if all != total {
+        let (all, total) = (all.atto(), total.atto());
+        return Err(StateFault::Refused(format!(
+            "total filecoin didn't add to expected amount: {all} != {total}"
+        )));
+    }
+    Ok(free)
+}
+
+/// The part of an actor's balance that circulates; `None` for an actor of no known kind.
+fn free_of<S: Blockstore>(
+    store: &S,
+    manifest: &Manifest,
+    height: ChainEpoch,
+    address: Address,
+    actor: &ActorState,
+) -> Result<Option<TokenAmount>, StateError> {
+    let balance = &actor.balance;
+    if balance.is_zero() || OUT_OF_CIRCULATION.contains(&address) {
+        return Ok(Some(TokenAmount::zero()));
+    }
+    Ok(Some(match manifest.kind(&actor.code) {
+        Some(ActorKind::Market) if address == singletons::MARKET_ACTOR => {
+            let state: market::State = load(store, &actor.head, "market actor state")?;
+            balance - &state.total_locked()
+        }
+        Some(ActorKind::Account | ActorKind::PaymentChannel) => balance.clone(),
+        Some(ActorKind::Miner) => {
+            let state: miner::State = load(store, &actor.head, "miner state")?;
+            // A miner that holds less than it locked has nothing that circulates.
+            match state.unlocked_balance(balance) {
+                Some(_) => state.available_balance(balance),
+                None => TokenAmount::zero(),
+            }
+        }
+        Some(ActorKind::Multisig) => {
+            let state: multisig::State = load(store, &actor.head, "multisig state")?;
+            (balance - &state.locked_at(height)).max(TokenAmount::zero())
+        }
+        _ => return Ok(None),
+    }))
 }
 
 #[cfg(test)]

@@ -44,5 +44,5 @@ fn store_with_actors() -> (SharedBlockstore, Cid) {
 /// One VM for all tests: the actors are compiled once.
 fn vm() -> &'static FilecoinVm {
     static VM: std::sync::OnceLock<FilecoinVm> = std::sync::OnceLock::new();
-    VM.get_or_init(FilecoinVm::new)
+    VM.get_or_init(FilecoinVm::from_environment)
 }

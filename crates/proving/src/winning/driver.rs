@@ -273,9 +273,11 @@ impl Actor {
             tracing::warn!(epoch = base.epoch(), late = ?late, "block is late");
         }
         self.deps.clock.sleep_until(due).await;
-        self.deps
-            .slash_filter
-            .mined(&block.header, base.tipset.height())?;
+        let recorded = self.deps.slash_filter.mined(&block, base.tipset.height());
+        if let Err(error) = recorded {
+            self.publish_again(&error).await?;
+            return Err(error.into());
+        }
         let cid = block.header.cid();
         self.deps.chain.submit_block(block).await?;
         tracing::info!(epoch = base.epoch(), block = %cid, "block published");
@@ -283,6 +285,22 @@ impl Actor {
             s.blocks += 1;
             s.last_block = Some(cid);
         });
+        Ok(())
+    }
+
+    /// The own block that forbids another one may never have got anywhere: this process or the node
+    /// ended while it was handed over. Then everybody waits for it, on a network of one miner for
+    /// ever. Who has it does not mind to get it again.
+    async fn publish_again(&self, held_back: &SlashError) -> Result<(), MiningError> {
+        let Some(cid) = held_back.other() else {
+            return Ok(());
+        };
+        let Some(block) = self.deps.slash_filter.block(cid)? else {
+            return Ok(());
+        };
+        let epoch = block.header.height;
+        self.deps.chain.submit_block(block).await?;
+        tracing::warn!(epoch, block = %cid, reason = %held_back, "an earlier block is published again");
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ fn vm() -> Arc<FilecoinVm> {
                 recorded::fixture("real-chain/vk"),
             );
         }
-        Arc::new(FilecoinVm::new())
+        Arc::new(FilecoinVm::from_environment())
     });
     Arc::clone(&VM)
 }

@@ -76,7 +76,7 @@ fn newcomer(exporter: &ChainStore) -> (ChainStore, StateManager) {
     let states = StateManager::new(Executor {
         view: Arc::new(chain.clone()),
         store: blocks,
-        vm: Arc::new(FilecoinVm::new()),
+        vm: Arc::new(FilecoinVm::from_environment()),
         network: Arc::new(network),
         round_of: Arc::new(|epoch| epoch as u64 + 100),
     });

@@ -252,12 +252,18 @@ async fn a_node_that_fails_costs_the_round_and_not_more() {
 }
 
 #[tokio::test]
-async fn a_block_that_would_be_a_fault_is_held_back() {
+async fn a_block_that_would_be_a_fault_is_held_back_and_the_lost_one_published_again() {
     let node = node(&[]);
     // The node loses the first block: the next one would be on the same parents.
     *node.forget.lock() = 1;
-    let status = mine(&node, SlashFilter::in_memory().unwrap(), 1_000_105).await;
-    assert_eq!(epochs(&node), [8]);
+    let status = mine(&node, SlashFilter::in_memory().unwrap(), 1_000_121).await;
+    assert_eq!(epochs(&node), [8, 8, 10, 11, 12]);
+    {
+        let submitted = node.submitted.lock();
+        assert_eq!(submitted[0].0, submitted[1].0);
+        let rebuilt = &submitted[2].0.header;
+        assert_eq!(rebuilt.parents.cids(), [submitted[0].0.header.cid()]);
+    }
     assert!(
         status.last_error.contains("held back"),
         "{}",
