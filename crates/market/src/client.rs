@@ -40,6 +40,7 @@ use crate::{
     deal_store::{DealStore, DealStoreError},
     imports::Imports,
     transfer::server::TransferServer,
+    walk::Walk as _,
 };
 
 mod api;
@@ -196,14 +197,14 @@ impl MarketClient {
                         Some(deal) => deals.push(self.boxed(deal)),
                         None => return,
                     },
-                    Some(()) = deals.next(), if !deals.is_empty() => {}
+                    Some(_) = deals.next(), if !deals.is_empty() => {}
                 }
             }
         };
         tokio::join!(serving, stop.run_until_cancelled(following));
     }
 
-    fn boxed(&self, deal: Cid) -> futures::future::BoxFuture<'_, ()> {
+    fn boxed(&self, deal: Cid) -> futures::future::BoxFuture<'_, Cid> {
         Box::pin(self.follow(deal))
     }
 }

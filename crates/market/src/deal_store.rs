@@ -69,6 +69,8 @@ pub(crate) trait DealRecord: Serialize + DeserializeOwned + Clone + Send + Sync 
     fn state(&self) -> StorageDealStatus;
     /// When it was made.
     fn created(&self) -> Time;
+    /// How far it is, and what is told of it.
+    fn progress_mut(&mut self) -> (&mut StorageDealStatus, &mut String);
 }
 
 /// A step of a deal.

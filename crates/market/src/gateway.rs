@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`server`] | the provider's side: `/ipfs/{cid}` and `/piece/{cid}` |
 //! | [`client`] | fetches a DAG from a provider that need not be trusted |
-//! | `probe` | asks a provider whether it has a block |
 //! | [`address`] | where a provider's gateway is, from its multiaddrs on chain |
 //!
 //! # Lotus parity
@@ -14,7 +13,6 @@
 pub mod address;
 pub mod client;
 mod error;
-mod probe;
 mod request;
 pub mod server;
 mod stream;
@@ -22,7 +20,6 @@ mod stream;
 pub use address::gateway_urls;
 pub use client::{RetrieveLimits, Retrieved, retrieve};
 pub use error::RetrieveError;
-pub use probe::has;
 pub use server::{ServeLimits, router};
 
 /// Media type of a CAR in an `Accept` header.

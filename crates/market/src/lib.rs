@@ -32,6 +32,7 @@ pub mod retrieval_query;
 mod sql;
 pub mod transfer;
 pub mod unixfs;
+mod walk;
 
 pub use chain::{FullNodeChain, MarketChain};
 pub use client::{ClientConfig, ClientDeps, MarketClient};

@@ -34,6 +34,7 @@ use crate::{
     deal_store::{DealStore, DealStoreError},
     piece_index::PieceIndex,
     transfer::FetchLimits,
+    walk::Walk as _,
 };
 
 mod accept;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lotus_chain::{ChainStore, HeadStream};
 use lotus_ports::network::{BlockMessages, Fault};
 use lotus_state::{StateFault, StateManager};
-use lotus_types::{Address, SignedMessage, Tipset, TokenAmount};
+use lotus_types::{Address, SignedMessage, Tipset, TipsetKey, TokenAmount};
+use quick_cache::sync::Cache;
 
 /// What an account has on chain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub trait PoolChain: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// When the state cannot be had.
     fn account(&self, of: &Address, tipset: &Tipset) -> Result<Option<Account>, Fault>;
+
+    /// Several accounts at once, in order; see [`PoolChain::account`].
+    ///
+    /// # Errors
+    /// When the state cannot be had.
+    fn accounts(&self, of: &[Address], tipset: &Tipset) -> Result<Vec<Option<Account>>, Fault> {
+        of.iter().map(|one| self.account(one, tipset)).collect()
+    }
 
     /// The key address of an account; `None` when there is no account at it.
     ///
@@ -64,17 +73,26 @@ pub trait PoolChain: Send + Sync + std::fmt::Debug + 'static {
     fn path(&self, from: &Tipset, to: &Tipset) -> Result<(Vec<Tipset>, Vec<Tipset>), Fault>;
 }
 
+/// Accounts remembered, some of each of the last tipsets.
+const ACCOUNTS: usize = 1 << 15;
+
 /// The node's own chain and state.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct NodeChain {
     chain: ChainStore,
     states: StateManager,
+    /// A tipset never changes, and of a busy one every gossiped message asks.
+    accounts: Cache<(TipsetKey, Address), Option<Account>>,
 }
 
 impl NodeChain {
     /// Asks these two.
     pub fn new(chain: ChainStore, states: StateManager) -> Arc<Self> {
-        Arc::new(Self { chain, states })
+        Arc::new(Self {
+            chain,
+            states,
+            accounts: Cache::new(ACCOUNTS),
+        })
     }
 }
 
@@ -88,12 +106,34 @@ impl PoolChain for NodeChain {
     }
 
     fn account(&self, of: &Address, tipset: &Tipset) -> Result<Option<Account>, Fault> {
-        let root = self.states.tipset_state(tipset)?.state_root;
-        let actor = self.states.tree(&root)?.actor(of)?;
-        Ok(actor.map(|actor| Account {
-            nonce: actor.nonce,
-            balance: actor.balance,
-        }))
+        let mut found = self.accounts(std::slice::from_ref(of), tipset)?;
+        Ok(found.pop().flatten())
+    }
+
+    fn accounts(&self, of: &[Address], tipset: &Tipset) -> Result<Vec<Option<Account>>, Fault> {
+        let mut tree = None;
+        let mut all = Vec::with_capacity(of.len());
+        for address in of {
+            let place = (tipset.key().clone(), *address);
+            if let Some(known) = self.accounts.get(&place) {
+                all.push(known);
+                continue;
+            }
+            let tree = match &mut tree {
+                Some(tree) => tree,
+                None => {
+                    let root = self.states.tipset_state(tipset)?.state_root;
+                    tree.insert(self.states.tree(&root)?)
+                }
+            };
+            let account = tree.actor(address)?.map(|actor| Account {
+                nonce: actor.nonce,
+                balance: actor.balance,
+            });
+            self.accounts.insert(place, account.clone());
+            all.push(account);
+        }
+        Ok(all)
     }
 
     fn key_address(&self, of: &Address, tipset: &Tipset) -> Result<Option<Address>, Fault> {

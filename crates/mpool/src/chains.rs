@@ -5,19 +5,17 @@
 //! cheap message before a dear one is pulled along by it.
 //!
 //! # Lotus parity
-//! `createMessageChains`. Rewards are 128-bit integers here, not big ones: a message that its sender
-//! can pay for earns less than 2⁹², and one that cannot be paid for never gets so far.
+//! `createMessageChains`. Rewards are 128-bit integers here, not big ones.
 
 use std::{ops::Range, sync::Arc};
 
-use lotus_networks::policy::BLOCK_GAS_LIMIT;
+use lotus_networks::policy::{BLOCK_GAS_LIMIT, BLOCK_MESSAGE_LIMIT};
 use lotus_types::{Address, Gas, TokenAmount};
-use num_traits::ToPrimitive as _;
 
-use crate::Pooled;
-
-/// Bound on what is paid per gas, so that no product overflows: far above all tokens there are.
-const MAX_PRICE: i128 = 1 << 92;
+use crate::{
+    Pooled,
+    terms::{bounded, performance},
+};
 
 /// A sender as selection sees it.
 #[derive(Debug, Clone)]
@@ -51,31 +49,9 @@ pub struct Chain {
     pub next: Option<usize>,
 }
 
-/// attoFIL per gas as a bounded integer.
-fn price(amount: &TokenAmount) -> i128 {
-    let unbounded = amount.atto().to_i128();
-    let limit = if amount.is_negative() {
-        -MAX_PRICE
-    } else {
-        MAX_PRICE
-    };
-    unbounded.map_or(limit, |p| p.clamp(-MAX_PRICE, MAX_PRICE))
-}
-
-/// What a block's miner earns with a message at a base fee, in attoFIL.
+/// What a block's miner earns with a message at a base fee, in attoFIL; negative when it has to pay.
 pub fn reward(message: &Pooled, base_fee: &TokenAmount) -> i128 {
-    reward_at(message, price(base_fee))
-}
-
-fn reward_at(message: &Pooled, base_fee: i128) -> i128 {
-    let m = &message.signed.message;
-    let premium = (price(&m.gas_fee_cap) - base_fee).min(price(&m.gas_premium));
-    premium.saturating_mul(i128::from(m.gas_limit))
-}
-
-/// Reward per full block of gas.
-fn performance(reward: i128, gas: Gas) -> f64 {
-    reward as f64 * BLOCK_GAS_LIMIT as f64 / gas.max(1) as f64
+    message.terms.reward(bounded(base_fee))
 }
 
 /// How many of a sender's messages, from which index on, could be executed one after another: no
@@ -84,23 +60,23 @@ fn executable(sender: &Sender) -> Range<usize> {
     let start = sender
         .messages
         .partition_point(|m| m.nonce() < sender.nonce);
-    let mut balance = sender.balance.clone();
+    let mut balance = bounded(&sender.balance);
     let (mut gas, mut nonce, mut end): (Gas, u64, usize) = (0, sender.nonce, start);
-    for message in sender.messages.get(start..).unwrap_or_default() {
-        let m = &message.signed.message;
-        gas = gas.saturating_add(m.gas_limit);
-        let required = m.required_gas_funds();
-        if m.nonce != nonce
+    let candidates = sender.messages.get(start..).unwrap_or_default();
+    for message in candidates.iter().take(BLOCK_MESSAGE_LIMIT) {
+        let terms = &message.terms;
+        gas = gas.saturating_add(terms.gas);
+        if message.nonce() != nonce
             || gas > BLOCK_GAS_LIMIT
-            || m.gas_limit < message.inclusion_gas
-            || balance < required
+            || terms.gas < message.inclusion_gas
+            || balance < terms.gas_funds
         {
             break;
         }
-        balance -= &required;
+        balance -= terms.gas_funds;
         // Without the funds for its value a message fails, but its gas is paid.
-        if balance >= m.value {
-            balance -= &m.value;
+        if balance >= terms.value {
+            balance -= terms.value;
         }
         nonce = nonce.saturating_add(1);
         end += 1;
@@ -140,6 +116,7 @@ impl Chain {
 
     /// Drops messages from its end until it fits and does not cost the miner anything.
     pub fn trim(&mut self, sender: &Sender, base_fee: &TokenAmount, gas: Gas, messages: usize) {
+        let base_fee = bounded(base_fee);
         while !self.is_empty()
             && (self.gas > gas || self.len() > messages || self.performance < 0.0)
         {
@@ -147,8 +124,8 @@ impl Chain {
             let Some(last) = sender.messages.get(self.messages.end) else {
                 return;
             };
-            self.gas -= last.signed.message.gas_limit;
-            self.reward -= reward(last, base_fee);
+            self.gas -= last.terms.gas;
+            self.reward -= last.terms.reward(base_fee);
             self.performance = performance(self.reward, self.gas);
         }
     }
@@ -156,14 +133,13 @@ impl Chain {
 
 /// Cuts a sender's executable messages into chains and appends them, best first, to `out`.
 pub fn build(index: usize, sender: &Sender, base_fee: &TokenAmount, out: &mut Vec<Chain>) {
-    let base_fee = price(base_fee);
+    let base_fee = bounded(base_fee);
     let first = out.len();
     for at in executable(sender) {
         let Some(message) = sender.messages.get(at) else {
             break;
         };
-        let gas = message.signed.message.gas_limit;
-        let mut chain = Chain::single(index, at, gas, reward_at(message, base_fee));
+        let mut chain = Chain::single(index, at, message.terms.gas, message.terms.reward(base_fee));
         // Whatever is at least as good as what comes before it joins it, and maybe so on upwards.
         while out.len() > first
             && let Some(mut before) = out.pop_if(|b| chain.performance >= b.performance)

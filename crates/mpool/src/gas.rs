@@ -5,22 +5,55 @@
 //! constants. Premiums carry a little noise (1 ± 0.5 %), so that messages sent at the same time do not
 //! tie.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use lotus_actors::{ActorKind, paych};
 use lotus_networks::policy::{BASE_FEE_MAX_CHANGE_DENOMINATOR, BLOCK_GAS_LIMIT, BLOCK_GAS_TARGET};
 use lotus_state::{ChainView, StateFault, StateManager};
-use lotus_types::{ExitCode, Gas, Message, SignedMessage, Tipset, TokenAmount};
+use lotus_types::{ExitCode, Gas, Message, SignedMessage, Tipset, TipsetKey, TokenAmount};
 use num_bigint::BigInt;
+use quick_cache::sync::Cache;
 
 /// Least premium that is proposed, in attoFIL per gas.
 pub const MIN_GAS_PREMIUM: i64 = 100_000;
 /// Epochs of rising base fee that a fee cap is proposed for when nothing else is said.
 pub const FEE_CAP_BLOCKS: u32 = 20;
+/// Most epochs within which a message may be wanted on chain, when a premium is estimated.
+const MOST_BLOCKS: u64 = 900;
 /// Gas that deleting a payment channel gives back, and that it needs nevertheless.
 const CHANNEL_DELETION_REFUND: Gas = 76_000;
 /// The exit code of a message that used up its gas limit.
 const OUT_OF_GAS: ExitCode = ExitCode(7);
+
+/// An exit code as Lotus prints it: `SysErrInsufficientFunds(6)`; just the number when it is an actor's
+/// own.
+fn exit_name(code: ExitCode) -> String {
+    let name = match code.0 {
+        0 => "Ok",
+        1 => "SysErrSenderInvalid",
+        2 => "SysErrSenderStateInvalid",
+        4 => "SysErrIllegalInstruction",
+        5 => "SysErrInvalidReceiver",
+        6 => "SysErrInsufficientFunds",
+        7 => "SysErrOutOfGas",
+        9 => "SysErrIllegalExitCode",
+        10 => "SysFatal",
+        11 => "SysErrMissingReturn",
+        16 => "ErrIllegalArgument",
+        17 => "ErrNotFound",
+        18 => "ErrForbidden",
+        19 => "ErrInsufficientFunds",
+        20 => "ErrIllegalState",
+        21 => "ErrSerialization",
+        22 => "ErrUnhandledMessage",
+        23 => "ErrUnspecified",
+        24 => "ErrAssertionFailed",
+        25 => "ErrReadOnly",
+        26 => "ErrNotPayable",
+        other => return other.to_string(),
+    };
+    format!("{name}({})", code.0)
+}
 
 /// Why there is no estimate.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +63,7 @@ pub enum EstimateError {
     #[error("call ran out of gas")]
     OutOfGas,
     /// It would fail.
-    #[error("message execution failed: exit {}, reason: {reason}", .code.0)]
+    #[error("message execution failed: exit {}, reason: {reason} (RetCode={})", exit_name(*.code), .code.0)]
     Failed {
         /// Exit code.
         code: ExitCode,
@@ -96,6 +129,31 @@ pub fn with_margin(gas_limit: Gas, overestimation: f64) -> Gas {
     ((gas_limit as f64 * overestimation) as Gas).min(BLOCK_GAS_LIMIT)
 }
 
+/// What the gas of the tipsets was offered that estimates look at again and again: premium and gas limit
+/// of each message.
+#[derive(Debug)]
+pub struct PriceCache(Cache<TipsetKey, Arc<[(TokenAmount, Gas)]>>);
+
+/// Tipsets remembered: an estimate for ten blocks looks at twenty, on a few forks.
+const PRICED_TIPSETS: usize = 64;
+
+impl Default for PriceCache {
+    fn default() -> Self {
+        Self(Cache::new(PRICED_TIPSETS))
+    }
+}
+
+impl PriceCache {
+    fn prices(
+        &self,
+        view: &dyn ChainView,
+        tipset: &Tipset,
+    ) -> Result<Arc<[(TokenAmount, Gas)]>, StateFault> {
+        self.0
+            .get_or_insert_with(tipset.key(), || Ok(prices_of(view, tipset)?.into()))
+    }
+}
+
 /// A premium with which a message is likely to be included within `blocks` epochs: about the median of
 /// what the gas of recent blocks paid. `noise` is a factor near 1; see [`noise`].
 ///
@@ -103,11 +161,12 @@ pub fn with_margin(gas_limit: Gas, overestimation: f64) -> Gas {
 /// [`StateFault::Chain`] when recent tipsets cannot be read.
 pub fn premium(
     view: &dyn ChainView,
+    known: &PriceCache,
     head: &Tipset,
     blocks: u64,
     noise: f64,
 ) -> Result<TokenAmount, StateFault> {
-    let blocks = blocks.clamp(1, 900);
+    let blocks = blocks.clamp(1, MOST_BLOCKS);
     let (mut prices, mut seen_blocks) = (Vec::new(), 0);
     let mut at = head.clone();
     for _ in 0..blocks * 2 {
@@ -116,7 +175,7 @@ pub fn premium(
         }
         at = view.tipset(at.parents()).map_err(StateFault::Chain)?;
         seen_blocks += at.blocks().len();
-        prices.extend(prices_of(view, &at)?);
+        prices.extend_from_slice(&known.prices(view, &at)?);
     }
     let least = match blocks {
         1 => 2 * MIN_GAS_PREMIUM,
@@ -145,8 +204,8 @@ fn prices_of(view: &dyn ChainView, tipset: &Tipset) -> Result<Vec<(TokenAmount, 
     Ok(prices)
 }
 
-/// The premium at 55 % of the gas that `blocks` full blocks aim at, dearest first; zero when that much
-/// was not asked for. Prices come with the gas that paid them.
+/// The premium at 52.5 % of the gas that `blocks` full blocks aim at, dearest first; the cheapest when
+/// less gas than that was asked for, and zero when none was. Prices come with the gas that paid them.
 pub fn median_premium(mut prices: Vec<(TokenAmount, Gas)>, blocks: usize) -> TokenAmount {
     prices.sort_by(|a, b| b.0.cmp(&a.0));
     let blocks = Gas::try_from(blocks).unwrap_or(Gas::MAX / BLOCK_GAS_TARGET);
@@ -219,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_lies_where_55_percent_of_the_gas_paid_more() {
+    fn the_median_lies_where_half_of_the_gas_and_a_bit_paid_more() {
         let half = BLOCK_GAS_TARGET / 2;
         assert_eq!(median_premium(Vec::new(), 1), atto(0));
         assert_eq!(median_premium(vec![(atto(5), 1)], 1), atto(5));
@@ -251,6 +310,19 @@ mod tests {
             (&message.gas_fee_cap, &message.gas_premium),
             (&atto(90), &atto(10))
         );
+    }
+
+    #[test]
+    fn a_failure_reads_as_lotus_writes_it() {
+        let failed = EstimateError::Failed {
+            code: ExitCode(6),
+            reason: "poor".to_owned(),
+        };
+        assert_eq!(
+            failed.to_string(),
+            "message execution failed: exit SysErrInsufficientFunds(6), reason: poor (RetCode=6)"
+        );
+        assert_eq!(exit_name(ExitCode(1001)), "1001");
     }
 
     #[test]

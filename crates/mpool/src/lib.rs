@@ -5,6 +5,7 @@
 //! | [`service`] | [`Mpool`]: the handle, and the task that owns the pool |
 //! | [`pool`] | the pool itself: admission, head changes, pruning, local messages |
 //! | [`rules`] | what a message must be, whoever sent it |
+//! | [`checks`] | what there is to say of a message before it is sent, or while it waits |
 //! | [`pending`] | messages per sender, and how blocks change them |
 //! | [`select`] | which messages go into a block: a pure function over a [`select::Snapshot`] |
 //! | [`chains`], [`odds`] | what selection is built from |
@@ -24,6 +25,7 @@
 
 pub mod chain;
 pub mod chains;
+pub mod checks;
 pub mod config;
 pub mod error;
 pub mod gas;
@@ -33,6 +35,7 @@ pub mod pool;
 pub mod rules;
 pub mod select;
 pub mod service;
+mod terms;
 
 pub use chain::{Account, NodeChain, PoolChain};
 pub use config::ConfigError;

@@ -12,11 +12,12 @@ use std::{
 use lotus_types::{Address, Cid, Gas, SignedMessage, TokenAmount};
 use num_bigint::BigInt;
 
-use crate::AddError;
+use crate::{AddError, terms::Terms};
 
-/// How far beyond the next nonce a message of another node may be.
+/// How far beyond the next nonce a message of another node may be. One of a client that is not trusted
+/// may not be beyond it at all.
 pub const MAX_NONCE_GAP: u64 = 4;
-/// Most waiting messages of one sender.
+/// Most waiting messages of one sender, whoever brings them.
 pub const MAX_PENDING: usize = 1000;
 /// The same for messages pushed by clients that are not trusted.
 pub const MAX_PENDING_UNTRUSTED: usize = 10;
@@ -30,6 +31,8 @@ pub struct Pooled {
     pub cid: Cid,
     /// Least gas that it must pay for being on chain.
     pub inclusion_gas: Gas,
+    /// What it offers.
+    pub(crate) terms: Terms,
 }
 
 impl Pooled {
@@ -38,6 +41,7 @@ impl Pooled {
         let inclusion_gas = lotus_consensus::messages::inclusion_gas(signed.chain_length());
         Arc::new(Self {
             cid: signed.cid(),
+            terms: Terms::of(&signed.message),
             signed,
             inclusion_gas,
         })
@@ -52,10 +56,11 @@ impl Pooled {
 /// How strictly a message is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
-    /// Gaps and the number of waiting messages are limited; not for this node's own messages.
-    pub strict: bool,
-    /// Most waiting messages of the sender.
-    pub max_pending: usize,
+    /// How far beyond the sender's next nonce it may be, and that it replaces nothing after a gap;
+    /// `None`: both do not matter.
+    pub max_gap: Option<u64>,
+    /// Most waiting messages of the sender; `None`: any number.
+    pub max_pending: Option<usize>,
     /// Ratio of replacement, in 1/256.
     pub replace_256ths: i64,
 }
@@ -64,15 +69,15 @@ impl Admission {
     /// For messages that come back from reverted blocks.
     pub(crate) fn lenient(ratio: f64) -> Self {
         Self {
-            strict: false,
-            max_pending: MAX_PENDING,
+            max_gap: None,
+            max_pending: None,
             replace_256ths: in_256ths(ratio),
         }
     }
 }
 
 /// A ratio in 1/256, rounded down.
-pub(crate) fn in_256ths(ratio: f64) -> i64 {
+pub fn in_256ths(ratio: f64) -> i64 {
     (ratio * 256.0) as i64
 }
 
@@ -133,15 +138,18 @@ impl SenderMessages {
     ) -> Result<Option<Arc<Pooled>>, AddError> {
         let nonce = message.nonce();
         let (got, next) = (nonce, self.next_nonce);
-        if how.strict && nonce > next.saturating_add(MAX_NONCE_GAP) {
+        if how
+            .max_gap
+            .is_some_and(|gap| nonce > next.saturating_add(gap))
+        {
             return Err(AddError::NonceGap { got, next });
         }
         match self.messages.get(&nonce) {
-            Some(_) if how.strict && nonce > next => {
+            Some(_) if how.max_gap.is_some() && nonce > next => {
                 return Err(AddError::ReplaceAfterGap { got, next });
             }
             Some(old) => may_replace(old, &message, how.replace_256ths)?,
-            None if how.strict && self.messages.len() >= how.max_pending => {
+            None if how.max_pending.is_some_and(|n| self.messages.len() >= n) => {
                 return Err(AddError::TooManyPending);
             }
             None => {}

@@ -1,49 +1,55 @@
 //! The pool itself: one value, owned by one task, that answers without waiting for anyone.
 //!
+//! | module | what it holds |
+//! |---|---|
+//! | this | settings, admission, nonces |
+//! | [`head`] | following the chain; the pool as another tipset sees it |
+//! | [`local`] | messages of this node's clients on disk |
+//! | [`prune`] | dropping the cheapest, gossiping the own again |
+//! | [`check`] | what the pool knows of messages that are to be checked |
+//!
 //! # Lotus parity
-//! `MessagePool`: admission (`addTs`), head changes, pruning, republishing, local messages under
-//! `/mpool/local`. A local message that a block holds is forgotten on disk once the block is 20 epochs
-//! deep; Lotus keeps it until a restart.
+//! `MessagePool` (`addTs` for admission).
+
+mod check;
+mod head;
+mod local;
+mod prune;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
 use lotus_blockstore::MetadataStore;
 use lotus_ports::network::Fault;
 use lotus_types::{
-    Address, ChainEpoch, Cid, Message, Signature, SignedMessage, Tipset, TokenAmount, wire,
+    Address, ChainEpoch, Cid, Message, Signature, SignatureType, SignedMessage, Tipset,
+    TokenAmount, wire,
 };
 use quick_cache::sync::Cache;
 use tokio::sync::broadcast;
 
 use crate::{
-    AddError, ConfigError, MpoolConfig, PoolChain, Pooled, chains,
-    chains::Sender,
-    config,
-    pending::{Admission, BlockEffects, MAX_PENDING, MAX_PENDING_UNTRUSTED, Pending, in_256ths},
+    AddError, ConfigError, MpoolConfig, PoolChain, Pooled, config,
+    pending::{Admission, MAX_NONCE_GAP, MAX_PENDING, MAX_PENDING_UNTRUSTED, Pending, in_256ths},
     rules,
-    select::{self, Snapshot},
 };
 
-const LOCAL_PREFIX: &str = "/mpool/local/";
+pub use prune::REPUBLISH_LIMIT;
+
 const CONFIG_KEY: &str = "/mpool/config";
 /// BLS signatures remembered, so that messages of reverted blocks can come back.
 const BLS_SIGNATURES: usize = 40_000;
 /// Updates that a listener may be behind.
 const UPDATES: usize = 1024;
-/// Depth at which a block's local messages are forgotten.
-const LOCAL_CONFIDENCE: ChainEpoch = 20;
-/// Most messages gossiped again at once.
-pub const REPUBLISH_LIMIT: usize = 30;
 
 /// Where a message comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// A client of this node: kept on disk and republished.
     Local,
-    /// A client that is not trusted: as local, but few messages per sender.
+    /// A client that is not trusted: as local, but few messages per sender and without gaps.
     Untrusted,
     /// Another node.
     Gossip,
@@ -81,10 +87,30 @@ pub(crate) struct Pool {
     included: BTreeMap<ChainEpoch, Vec<Cid>>,
     bls_signatures: Cache<Cid, Signature>,
     updates: broadcast::Sender<Update>,
+    /// What was gossiped again last.
+    republished: HashSet<Cid>,
+    /// One of [`Pool::republished`] came into a block: more may find room now.
+    republish_early: bool,
+}
+
+impl Source {
+    fn admission(self, config: &MpoolConfig) -> Admission {
+        let (max_gap, max_pending) = match self {
+            Self::Local => (None, MAX_PENDING),
+            Self::Untrusted => (Some(0), MAX_PENDING_UNTRUSTED),
+            Self::Gossip => (Some(MAX_NONCE_GAP), MAX_PENDING),
+        };
+        Admission {
+            max_gap,
+            max_pending: Some(max_pending),
+            replace_256ths: in_256ths(config.replace_by_fee_ratio),
+        }
+    }
 }
 
 impl Pool {
-    /// Opens the pool on the present head with the local messages kept from before.
+    /// Opens the pool on the present head, without the local messages kept from before: those need the
+    /// head's state ([`Pool::load_local`]).
     pub(crate) fn open(
         chain: Arc<dyn PoolChain>,
         meta: Arc<dyn MetadataStore>,
@@ -93,7 +119,7 @@ impl Pool {
             Some(text) => serde_json::from_slice(&text)?,
             None => MpoolConfig::default(),
         };
-        let mut pool = Self {
+        Ok(Self {
             tipset: chain.head()?,
             chain,
             meta,
@@ -103,30 +129,9 @@ impl Pool {
             included: BTreeMap::new(),
             bls_signatures: Cache::new(BLS_SIGNATURES),
             updates: broadcast::Sender::new(UPDATES),
-        };
-        pool.load_local()?;
-        Ok(pool)
-    }
-
-    fn load_local(&mut self) -> Result<(), Fault> {
-        let mut stored: Vec<(String, SignedMessage)> = Vec::new();
-        for (key, bytes) in self.meta.list(LOCAL_PREFIX)? {
-            match wire::from_cbor(&bytes) {
-                Ok(message) => stored.push((key, message)),
-                Err(error) => tracing::warn!(key, %error, "stored local message is unreadable"),
-            }
-        }
-        stored.sort_by_key(|(_, message)| message.message.nonce);
-        for (key, message) in stored {
-            let from = message.message.from;
-            match self.admit(message, Source::Local) {
-                Ok(_) => {}
-                Err(AddError::Fault(fault)) => return Err(fault),
-                Err(AddError::NonceTooLow { .. }) => self.meta.remove(&key)?,
-                Err(error) => tracing::warn!(%from, key, %error, "stored local message refused"),
-            }
-        }
-        Ok(())
+            republished: HashSet::new(),
+            republish_early: false,
+        })
     }
 
     /// The settings.
@@ -182,8 +187,8 @@ impl Pool {
         let kept = (from != Source::Gossip).then(|| wire::to_cbor(&message));
         let added = self.admit(message, from)?;
         if let Some(bytes) = kept {
-            let stored = self.meta.set(&local_key(&added.cid), &bytes);
-            stored.map_err(|e| AddError::Fault(e.into()))?;
+            self.keep_local(&added.cid, &bytes)
+                .map_err(AddError::Fault)?;
         }
         Ok(added)
     }
@@ -211,14 +216,7 @@ impl Pool {
         let local = from != Source::Gossip;
         let publish = self.check_fee_cap(&message.message, local)? && local;
         self.check_funds(&message.message, &key, &account.balance)?;
-        let how = Admission {
-            strict: !local || from == Source::Untrusted,
-            max_pending: match from {
-                Source::Untrusted => MAX_PENDING_UNTRUSTED,
-                Source::Local | Source::Gossip => MAX_PENDING,
-            },
-            replace_256ths: in_256ths(self.config.replace_by_fee_ratio),
-        };
+        let how = from.admission(&self.config);
         let pooled = Pooled::new(message);
         self.insert(key, account.nonce, Arc::clone(&pooled), how)?;
         // A gossiped block names its messages only: from here they can be had without asking peers.
@@ -245,7 +243,7 @@ impl Pool {
             .pending
             .add(key, chain_nonce, Arc::clone(&message), how)?;
         let signed = &message.signed;
-        if message.cid == signed.message.cid() {
+        if signed.signature.kind == SignatureType::Bls {
             self.bls_signatures
                 .insert(message.cid, signed.signature.clone());
         }
@@ -292,189 +290,6 @@ impl Pool {
         Ok(())
     }
 
-    /// Follows the chain to its present head. A fault leaves the pool as it was; the next call
-    /// catches up.
-    pub(crate) fn follow_head(&mut self) -> Result<(), Fault> {
-        let head = self.chain.head()?;
-        if head == self.tipset {
-            return Ok(());
-        }
-        let (reverted, applied) = self.chain.path(&self.tipset, &head)?;
-        let effects = self.effects(&reverted, &applied)?;
-        let on_chain = effects.applied().to_vec();
-        let mut returning = Vec::new();
-        for (key, message) in effects.into_returning() {
-            let account = self.chain.account(&key, &head)?.unwrap_or_default();
-            if message.message.nonce >= account.nonce {
-                returning.push((key, account.nonce, message));
-            }
-        }
-        self.tipset = head;
-        for (sender, nonce) in on_chain {
-            self.included(&sender, nonce);
-        }
-        let lenient = Admission::lenient(self.config.replace_by_fee_ratio);
-        for (key, nonce, message) in returning {
-            let cid = message.cid();
-            if let Err(error) = self.insert(key, nonce, Pooled::new(message), lenient) {
-                tracing::debug!(%cid, %error, "message of a reverted block does not come back");
-            }
-        }
-        self.forget_included(self.tipset.height() - LOCAL_CONFIDENCE);
-        Ok(())
-    }
-
-    /// A block has the message with this nonce.
-    fn included(&mut self, sender: &Address, nonce: u64) {
-        let Some(done) = self.pending.remove(sender, nonce, true) else {
-            return;
-        };
-        if self.local.contains(sender) {
-            self.included
-                .entry(self.tipset.height())
-                .or_default()
-                .push(done.cid);
-        }
-        self.tell(Update::Removed(done.signed.clone()));
-    }
-
-    fn effects(&self, reverted: &[Tipset], applied: &[Tipset]) -> Result<BlockEffects, Fault> {
-        let mut effects = BlockEffects::default();
-        for tipset in reverted {
-            let messages = self.chain.messages(tipset)?;
-            let recovered = messages.bls.into_iter().filter_map(|message| {
-                let signature = self.bls_signatures.get(&message.cid())?;
-                Some(SignedMessage { message, signature })
-            });
-            for signed in recovered.chain(messages.secpk) {
-                let from = signed.message.from;
-                if let Some(key) = self.chain.key_address(&from, tipset)? {
-                    effects.revert(key, signed);
-                }
-            }
-        }
-        for tipset in applied {
-            let messages = self.chain.messages(tipset)?;
-            let all = messages
-                .bls
-                .iter()
-                .chain(messages.secpk.iter().map(|m| &m.message));
-            for message in all {
-                if let Some(key) = self.chain.key_address(&message.from, tipset)? {
-                    effects.apply(key, message.nonce);
-                }
-            }
-        }
-        Ok(effects)
-    }
-
-    /// What selection for a block on top of `target` looks at.
-    pub(crate) fn snapshot(&self, target: &Tipset) -> Result<Snapshot, Fault> {
-        if *target == self.tipset {
-            return self.snapshot_of(&self.pending, target);
-        }
-        let (reverted, applied) = self.chain.path(&self.tipset, target)?;
-        let effects = self.effects(&reverted, &applied)?;
-        let mut pending = self.pending.clone();
-        for (sender, nonce) in effects.applied() {
-            pending.remove(sender, *nonce, true);
-        }
-        let lenient = Admission::lenient(self.config.replace_by_fee_ratio);
-        for (key, message) in effects.into_returning() {
-            let nonce = message.message.nonce;
-            // A message that another one has replaced stays out.
-            let _ = pending.add(key, nonce, Pooled::new(message), lenient);
-        }
-        self.snapshot_of(&pending, target)
-    }
-
-    fn snapshot_of(&self, pending: &Pending, target: &Tipset) -> Result<Snapshot, Fault> {
-        let mut snapshot = Snapshot {
-            base_fee: self.chain.next_base_fee(target)?,
-            ..Snapshot::default()
-        };
-        for (address, messages) in pending.senders() {
-            let Some(account) = self.chain.account(address, target)? else {
-                continue;
-            };
-            snapshot.senders.push(Sender {
-                address: *address,
-                nonce: account.nonce,
-                balance: account.balance,
-                messages: messages.iter().cloned().collect(),
-            });
-        }
-        for address in &self.config.priority_addrs {
-            snapshot
-                .priority
-                .extend(self.chain.key_address(address, target)?);
-        }
-        Ok(snapshot)
-    }
-
-    /// True when there are more messages than the limit.
-    pub(crate) fn wants_pruning(&self) -> bool {
-        self.pending.len() > self.config.size_limit_high
-    }
-
-    /// Drops the cheapest messages down to the low limit; never those of local or priority senders.
-    /// Returns how many.
-    pub(crate) fn prune(&mut self) -> Result<usize, Fault> {
-        let snapshot = self.snapshot_of(&self.pending, &self.tipset)?;
-        let bound = rules::fee_cap_bound(&snapshot.base_fee, rules::LOWER_BOUND_FACTOR);
-        let is_safe = |key: &Address| self.local.contains(key) || snapshot.priority.contains(key);
-        let (mut kept, mut all) = (0, Vec::new());
-        let mut doomed = BTreeSet::new();
-        for (k, sender) in snapshot.senders.iter().enumerate() {
-            if is_safe(&sender.address) {
-                kept += sender.messages.len();
-                continue;
-            }
-            doomed.extend(sender.messages.iter().map(|m| (sender.address, m.nonce())));
-            chains::build(k, sender, &bound, &mut all);
-        }
-        all.sort_by(|a, b| {
-            b.performance
-                .total_cmp(&a.performance)
-                .then_with(|| b.reward.cmp(&a.reward))
-        });
-        for chain in all {
-            let sender = &snapshot.senders[chain.sender];
-            for message in &sender.messages[chain.messages.clone()] {
-                if kept < self.config.size_limit_low {
-                    doomed.remove(&(sender.address, message.nonce()));
-                    kept += 1;
-                }
-            }
-        }
-        let dropped = doomed.len();
-        for (sender, nonce) in doomed {
-            if let Some(message) = self.pending.remove(&sender, nonce, false) {
-                self.tell(Update::Removed(message.signed.clone()));
-            }
-        }
-        Ok(dropped)
-    }
-
-    /// Local messages to gossip again: the best that fit a block, each of which may hope for one.
-    pub(crate) fn to_republish(&self) -> Result<Vec<Arc<Pooled>>, Fault> {
-        let mut snapshot = self.snapshot_of(&self.pending, &self.tipset)?;
-        snapshot
-            .senders
-            .retain(|sender| self.local.contains(&sender.address));
-        snapshot.priority.clear();
-        let bound = rules::fee_cap_bound(&snapshot.base_fee, rules::LOWER_BOUND_FACTOR);
-        for sender in &mut snapshot.senders {
-            let hopeless = |m: &Arc<Pooled>| m.signed.message.gas_fee_cap < bound;
-            let end = sender.messages.iter().position(hopeless);
-            sender.messages.truncate(end.unwrap_or(usize::MAX));
-        }
-        snapshot.base_fee = bound;
-        let mut chosen = select::select(&snapshot, 1.0);
-        chosen.truncate(REPUBLISH_LIMIT);
-        Ok(chosen)
-    }
-
     /// Empties the pool: of others' messages, and with `local` of this node's, too.
     pub(crate) fn clear(&mut self, local: bool) -> Result<(), Fault> {
         let senders: Vec<_> = self.pending.senders().map(|(key, _)| *key).collect();
@@ -492,30 +307,10 @@ impl Pool {
             }
         }
         if local {
-            self.local.clear();
-            self.included.clear();
-            for (key, _) in self.meta.list(LOCAL_PREFIX)? {
-                self.meta.remove(&key)?;
-            }
+            self.republished.clear();
+            self.forget_all_local()?;
         }
         Ok(())
-    }
-
-    fn forget_included(&mut self, below: ChainEpoch) {
-        let recent = self.included.split_off(&below);
-        let deep = std::mem::replace(&mut self.included, recent);
-        for cid in deep.into_values().flatten() {
-            // A message that a reorganisation brought back is still wanted.
-            if !self.pending.iter().any(|pooled| pooled.cid == cid) {
-                self.forget_local(&cid);
-            }
-        }
-    }
-
-    fn forget_local(&self, cid: &Cid) {
-        if let Err(error) = self.meta.remove(&local_key(cid)) {
-            tracing::warn!(%cid, %error, "cannot forget a local message");
-        }
     }
 
     fn tell(&self, update: Update) {
@@ -537,9 +332,5 @@ impl From<ConfigError> for SetConfigError {
     }
 }
 
-fn local_key(cid: &Cid) -> String {
-    format!("{LOCAL_PREFIX}{cid}")
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

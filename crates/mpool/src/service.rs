@@ -3,7 +3,7 @@
 //! The task feeds the pool from four sides: callers, gossip, head changes and time. What is costly and
 //! needs no pool (form, signature, selection) runs beside it on blocking threads.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use lotus_blockstore::MetadataStore;
@@ -11,18 +11,22 @@ use lotus_ports::{
     clock::{Clock, UnixTime},
     network::{Fault, Gossip, Inbox, Incoming, Verdict},
 };
-use lotus_types::{Address, Cid, SignedMessage, Tipset};
+use lotus_rpc_api::types::mpool::{MessageCheckStatus, MessagePrototype};
+use lotus_types::{Address, Cid, Message, SignedMessage, Tipset};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     AddError, MpoolConfig, PoolChain, PoolError, Pooled, Source, Stopped, Update,
+    gas::PriceCache,
     pool::{Added, Pool, SetConfigError},
     rules, select,
 };
 
 /// Callers that may wait for the pool at once.
 const INBOX: usize = 256;
+/// Pause between two messages that are gossiped again, so that peers see them in order.
+const REPUBLISH_PAUSE: Duration = Duration::from_millis(100);
 /// Gossiped messages whose signatures are checked at once.
 const CHECKS: usize = 64;
 
@@ -56,14 +60,17 @@ type Job = Box<dyn FnOnce(&mut Pool) + Send>;
 pub struct Mpool {
     jobs: mpsc::Sender<Job>,
     parts: MpoolParts,
+    prices: Arc<PriceCache>,
 }
 
 impl Mpool {
-    /// Opens the pool, with the local messages of earlier runs; gives the handle and the future that
-    /// the supervisor runs.
+    /// Opens the pool; gives the handle and the future that the supervisor runs. That one first takes
+    /// back the local messages of earlier runs: it may have to execute the head for them, and with
+    /// actors that are not compiled yet that takes a while. Whoever asks the pool waits until then,
+    /// whoever starts it does not.
     ///
     /// # Errors
-    /// When settings or local messages cannot be read, or the chain has no head.
+    /// When the settings cannot be read, or the chain has no head.
     pub async fn start(
         parts: MpoolParts,
         stop: CancellationToken,
@@ -79,8 +86,19 @@ impl Mpool {
             pool: Some(pool),
             last_prune: Duration::ZERO,
             checks: FuturesUnordered::new(),
+            outbox: VecDeque::new(),
         };
-        Ok((Self { jobs, parts }, task.run(inbox, heads, gossip, stop)))
+        let mpool = Self {
+            jobs,
+            parts,
+            prices: Arc::default(),
+        };
+        Ok((mpool, task.run(inbox, heads, gossip, stop)))
+    }
+
+    /// What recent tipsets paid, for estimates.
+    pub fn prices(&self) -> &PriceCache {
+        &self.prices
     }
 
     async fn ask<T: Send + 'static>(
@@ -155,6 +173,57 @@ impl Mpool {
             )
         })
         .await
+    }
+
+    /// All messages as another tipset sees them (`MpoolPending`): with those of its blocks that the
+    /// pool does not know as included.
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub async fn pending_at(&self, target: Tipset) -> Result<Vec<SignedMessage>, PoolError> {
+        self.ask(move |pool| pool.pending_at(&target))
+            .await?
+            .map_err(PoolError::Fault)
+    }
+
+    /// Checks messages that are to be sent after all that wait (`MpoolCheckMessages`).
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub async fn check_messages(
+        &self,
+        messages: Vec<MessagePrototype>,
+    ) -> Result<Vec<Vec<MessageCheckStatus>>, PoolError> {
+        self.ask(move |pool| pool.check_messages(messages))
+            .await?
+            .map_err(PoolError::Fault)
+    }
+
+    /// Checks the waiting messages of a sender (`MpoolCheckPendingMessages`).
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub async fn check_pending(
+        &self,
+        sender: Address,
+    ) -> Result<Vec<Vec<MessageCheckStatus>>, PoolError> {
+        self.ask(move |pool| pool.check_pending(&sender))
+            .await?
+            .map_err(PoolError::Fault)
+    }
+
+    /// Checks what would wait if these messages took the place of the waiting ones with their nonces
+    /// (`MpoolCheckReplaceMessages`).
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub async fn check_replacing(
+        &self,
+        messages: Vec<Message>,
+    ) -> Result<Vec<Vec<MessageCheckStatus>>, PoolError> {
+        self.ask(move |pool| pool.check_replacing(messages))
+            .await?
+            .map_err(PoolError::Fault)
     }
 
     /// One sender's messages by nonce, with the tipset that the pool stands on. `sender` is a key
@@ -259,6 +328,8 @@ struct Task {
     pool: Option<Pool>,
     last_prune: UnixTime,
     checks: FuturesUnordered<BoxFuture<'static, Option<Gossiped>>>,
+    /// Messages on their way to be gossiped again.
+    outbox: VecDeque<Arc<Pooled>>,
 }
 
 impl Task {
@@ -269,7 +340,20 @@ impl Task {
         mut gossip: Box<dyn Inbox<Gossiped>>,
         stop: CancellationToken,
     ) {
+        match stop.run_until_cancelled(self.work(Pool::load_local)).await {
+            Some(Some(Ok(()))) => {}
+            Some(Some(Err(error))) => {
+                tracing::error!(%error, "the message pool cannot take its local messages back");
+                return;
+            }
+            Some(None) => {
+                tracing::error!("the message pool's thread died");
+                return;
+            }
+            None => return,
+        }
         let mut republish = self.parts.clock.sleep(self.parts.republish_interval);
+        let mut next_out = self.parts.clock.sleep(Duration::ZERO);
         let mut gossiping = true;
         loop {
             let room = gossiping && self.checks.len() < CHECKS;
@@ -291,6 +375,11 @@ impl Task {
                 incoming = gossip.next(), if room => {
                     gossiping = incoming.is_some();
                     self.checks.extend(incoming.map(|message| self.check(message)));
+                    true
+                }
+                () = &mut next_out, if !self.outbox.is_empty() => {
+                    self.publish_next().await;
+                    next_out = self.parts.clock.sleep(REPUBLISH_PAUSE);
                     true
                 }
                 () = &mut republish => {
@@ -321,11 +410,17 @@ impl Task {
     }
 
     async fn follow_head(&mut self) -> bool {
-        let followed = self.work(Pool::follow_head).await;
-        if let Some(Err(error)) = &followed {
-            tracing::error!(%error, "the message pool cannot follow the head");
+        let follow = |pool: &mut Pool| pool.follow_head().map(|()| pool.take_early_republish());
+        let followed = self.work(follow).await;
+        match followed {
+            Some(Ok(false)) => true,
+            Some(Ok(true)) => self.republish().await,
+            Some(Err(error)) => {
+                tracing::error!(%error, "the message pool cannot follow the head");
+                true
+            }
+            None => false,
         }
-        followed.is_some()
     }
 
     /// Checks a gossiped message beside the pool; judges it unless the pool has to.
@@ -351,21 +446,23 @@ impl Task {
         true
     }
 
+    /// Chooses what to gossip again; it goes out one by one.
     async fn republish(&mut self) -> bool {
-        let messages = match self.work(|pool| pool.to_republish()).await {
-            Some(Ok(messages)) => messages,
-            Some(Err(error)) => {
-                tracing::error!(%error, "cannot choose messages to republish");
-                return true;
-            }
+        match self.work(Pool::next_republished).await {
+            Some(Ok(messages)) => self.outbox = messages.into(),
+            Some(Err(error)) => tracing::error!(%error, "cannot choose messages to republish"),
             None => return false,
-        };
-        for message in messages {
-            if let Err(error) = self.parts.gossip.publish_message(&message.signed).await {
-                tracing::warn!(cid = %message.cid, %error, "cannot republish a message");
-            }
         }
         true
+    }
+
+    async fn publish_next(&mut self) {
+        let Some(message) = self.outbox.pop_front() else {
+            return;
+        };
+        if let Err(error) = self.parts.gossip.publish_message(&message.signed).await {
+            tracing::warn!(cid = %message.cid, %error, "cannot republish a message");
+        }
     }
 
     async fn maybe_prune(&mut self) -> bool {
@@ -388,3 +485,6 @@ impl Task {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! [`ClientApi`] over the client: deals and imports. Retrieval is not part of it.
+//! [`ClientApi`] over the client: deals, imports and offers of providers. Retrieval itself is not part
+//! of it.
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
@@ -8,7 +9,7 @@ use lotus_rpc_api::{
     types::{
         deals::{
             CommPRet, DataCidSize, DataSize, DataTransferChannel, DealInfo, FileRef, Import,
-            ImportRes, StartDealParams, StorageAskAnswer,
+            ImportRes, QueryOffer, StartDealParams, StorageAskAnswer,
         },
         net::PeerId,
     },
@@ -20,6 +21,7 @@ use super::{ClientDeal, MarketClient, info};
 use crate::{
     imports::{self, ImportError, Imports},
     protocol::{DEAL_PROTOCOL, StorageDealStatus},
+    retrieval_query::query_offer,
 };
 
 fn answer(error: impl std::error::Error + 'static) -> RpcError {
@@ -123,6 +125,39 @@ impl ClientApi for MarketClient {
             response,
             deal_protocols: vec![DEAL_PROTOCOL.to_owned()],
         })
+    }
+
+    async fn client_find_data(
+        &self,
+        root: Cid,
+        piece: Option<Cid>,
+    ) -> Result<Vec<QueryOffer>, RpcError> {
+        let mut places = Vec::new();
+        for deal in self.client_list_deals().await? {
+            let about = deal.data_ref.is_some_and(|data| data.root == root);
+            let of_piece = piece.is_none_or(|piece| piece == deal.piece_cid);
+            let place = (deal.provider, deal.piece_cid);
+            if about && of_piece && !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let mut offers = Vec::with_capacity(places.len());
+        for (miner, piece) in places {
+            let offer = self.client_miner_query_offer(miner, root, Some(piece));
+            offers.push(offer.await?);
+        }
+        Ok(offers)
+    }
+
+    async fn client_miner_query_offer(
+        &self,
+        miner: Address,
+        root: Cid,
+        piece: Option<Cid>,
+    ) -> Result<QueryOffer, RpcError> {
+        let (chain, net) = (self.0.chain.as_ref(), &self.0.net);
+        let offer = query_offer(chain, net, miner, root, piece).await;
+        offer.map_err(answer)
     }
 
     async fn client_calc_comm_p(&self, path: String) -> Result<CommPRet, RpcError> {

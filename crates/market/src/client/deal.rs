@@ -76,4 +76,8 @@ impl DealRecord for ClientDeal {
     fn created(&self) -> Time {
         self.created
     }
+
+    fn progress_mut(&mut self) -> (&mut StorageDealStatus, &mut String) {
+        (&mut self.state, &mut self.message)
+    }
 }

@@ -7,107 +7,53 @@ use lotus_types::{Cid, DealProposal, wire};
 
 use super::{ClientDeal, MarketClient, StartDealError};
 use crate::{
-    chain::escrow,
+    chain::{EscrowError, escrow},
+    deal_store::{DealStore, DealStoreError},
+    imports::ImportError,
     protocol::{
         Checkpoint, DEAL_PROTOCOL, DealParams, DealResponse, DealStatus, DealStatusRequest,
         DealStatusResponse, ExchangeError, Peer, STATUS_PROTOCOL, StorageDealStatus as State,
         Transfer, exchange,
     },
+    walk::{Next, Trouble, Walk},
 };
-
-/// An active deal is looked at that many times less often than one on its way.
-const ACTIVE_POLLS: u32 = 6;
-
-/// When to look at a deal again.
-enum Next {
-    Now,
-    Later(Duration),
-    Done,
-}
-
-/// Why a step was not done.
-enum Trouble {
-    /// It is tried again later.
-    Later(String),
-    /// The deal has failed.
-    Failed(String),
-}
 
 impl From<StartDealError> for Trouble {
     fn from(error: StartDealError) -> Self {
-        Self::Later(error.to_string())
+        Self::later(error)
     }
 }
 
-macro_rules! later {
-    ($($error:ty),* $(,)?) => {$(
-        impl From<$error> for Trouble {
-            fn from(error: $error) -> Self {
-                Self::Later(error.to_string())
-            }
-        }
-    )*};
-}
-
-later!(
-    crate::chain::ChainError,
-    crate::deal_store::DealStoreError,
-    crate::imports::ImportError,
-    ExchangeError,
-);
-
-impl From<escrow::EscrowError> for Trouble {
-    fn from(error: escrow::EscrowError) -> Self {
-        if error.is_temporary() {
-            Self::Later(error.to_string())
-        } else {
-            Self::Failed(error.to_string())
-        }
+impl From<ImportError> for Trouble {
+    fn from(error: ImportError) -> Self {
+        Self::later(error)
     }
 }
 
-impl MarketClient {
-    /// Walks a deal until nothing more happens to it.
-    pub(super) async fn follow(&self, deal: Cid) {
-        loop {
-            let next = match self.0.store.get(&deal) {
-                Ok(Some(deal)) => self.attempt(deal).await,
-                Ok(None) => Next::Done,
-                Err(error) => {
-                    tracing::error!(%deal, %error, "a deal cannot be read");
-                    Next::Later(self.0.config.poll)
-                }
-            };
-            match next {
-                Next::Now => {}
-                Next::Later(pause) => tokio::time::sleep(pause).await,
-                Next::Done => return,
-            }
-        }
+impl From<ExchangeError> for Trouble {
+    fn from(error: ExchangeError) -> Self {
+        Self::later(error)
+    }
+}
+
+/// A wallet without funds does not fill up by waiting for it.
+fn escrow_trouble(error: EscrowError) -> Trouble {
+    if error.is_temporary() {
+        Trouble::later(error)
+    } else {
+        Trouble::failed(error)
+    }
+}
+
+impl Walk for MarketClient {
+    type Deal = ClientDeal;
+
+    fn deals(&self) -> &DealStore<ClientDeal> {
+        &self.0.store
     }
 
-    async fn attempt(&self, mut deal: ClientDeal) -> Next {
-        let outcome = self.step(&mut deal).await;
-        match outcome {
-            Ok(next) => next,
-            Err(Trouble::Later(reason)) => {
-                if deal.message != reason {
-                    deal.message = reason;
-                    // Only told: the deal goes on without it.
-                    drop(self.0.store.update(&deal, &deal.message));
-                }
-                Next::Later(self.0.config.poll)
-            }
-            Err(Trouble::Failed(reason)) => {
-                self.0.server.revoke(deal.uuid);
-                deal.message.clone_from(&reason);
-                deal.state = State::Error;
-                match self.0.store.update(&deal, &reason) {
-                    Ok(()) => Next::Done,
-                    Err(_) => Next::Later(self.0.config.poll),
-                }
-            }
-        }
+    fn poll(&self) -> Duration {
+        self.0.config.poll
     }
 
     async fn step(&self, deal: &mut ClientDeal) -> Result<Next, Trouble> {
@@ -122,23 +68,28 @@ impl MarketClient {
             State::ProposalAccepted => self.check_published(deal).await,
             State::AwaitingPreCommit | State::Sealing => self.check_active(deal).await,
             State::Active => self.watch(deal).await,
-            _ => Ok(Next::Done),
+            _ => Ok(Next::Rest),
         }
     }
 
-    fn enter(&self, deal: &mut ClientDeal, state: State, note: &str) -> Result<Next, Trouble> {
-        deal.state = state;
-        deal.message.clear();
-        self.0.store.update(deal, note)?;
-        Ok(Next::Now)
+    /// Its data are not served any more.
+    fn fail(&self, deal: &mut ClientDeal, reason: String) -> Result<(), DealStoreError> {
+        self.0.server.revoke(deal.uuid);
+        deal.state = State::Error;
+        deal.message.clone_from(&reason);
+        self.0.store.update(deal, &reason)
     }
+}
 
+impl MarketClient {
     async fn reserve(&self, deal: &mut ClientDeal) -> Result<Next, Trouble> {
         let _alone = self.0.funds.lock().await;
         let client = deal.proposal.proposal.client;
         let needed = self.reserved(&client)?;
         let (chain, max_fee) = (&*self.0.chain, &self.0.config.max_fee);
-        let sent = escrow::deposit(chain, &client, &client, &needed, max_fee).await?;
+        let sent = escrow::deposit(chain, &client, &client, &needed, max_fee)
+            .await
+            .map_err(escrow_trouble)?;
         match sent {
             None => self.enter(deal, State::FundsReserved, "funds are in escrow"),
             Some(message) => {
@@ -160,12 +111,21 @@ impl MarketClient {
     }
 
     async fn landed(&self, deal: &mut ClientDeal, message: &Cid) -> Result<Next, Trouble> {
-        escrow::landed(&*self.0.chain, message).await?;
+        escrow::landed(&*self.0.chain, message)
+            .await
+            .map_err(escrow_trouble)?;
         // Perhaps the deposit was somebody else's, for less: look again.
         self.enter(deal, State::ReserveClientFunds, "a deposit has landed")
     }
 
     async fn propose(&self, deal: &mut ClientDeal) -> Result<Next, Trouble> {
+        let start = deal.proposal.proposal.start_epoch;
+        if self.0.chain.height().await? > start {
+            let said = &deal.message;
+            return Err(Trouble::Failed(format!(
+                "the provider did not take the proposal before its start epoch {start}: {said}"
+            )));
+        }
         self.serve(deal)?;
         if deal.sent && self.is_known(deal).await? {
             return self.accepted(deal);
@@ -346,7 +306,6 @@ impl MarketClient {
     }
 
     async fn watch(&self, deal: &mut ClientDeal) -> Result<Next, Trouble> {
-        let pause = self.0.config.poll.saturating_mul(ACTIVE_POLLS);
         let end = deal.proposal.proposal.end_epoch;
         match self.0.chain.deal(deal.deal_id).await? {
             Some(found) if found.state.slash_epoch >= 0 => {
@@ -356,7 +315,7 @@ impl MarketClient {
                 self.enter(deal, State::Expired, "deal expired")
             }
             None => self.enter(deal, State::Slashed, "deal was terminated before its end"),
-            Some(_) => Ok(Next::Later(pause)),
+            Some(_) => Ok(self.when_active()),
         }
     }
 }

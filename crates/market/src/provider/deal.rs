@@ -115,4 +115,8 @@ impl DealRecord for ProviderDeal {
     fn created(&self) -> Time {
         self.created
     }
+
+    fn progress_mut(&mut self) -> (&mut StorageDealStatus, &mut String) {
+        (&mut self.state, &mut self.message)
+    }
 }

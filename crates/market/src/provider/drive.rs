@@ -12,52 +12,16 @@ use super::{
     sealing::{is_finished, is_pre_committed},
 };
 use crate::{
-    chain::{ChainError, EscrowError, escrow},
-    deal_store::DealStoreError,
+    chain::escrow,
+    deal_store::{DealStore, DealStoreError},
     piece_index::PieceIndexError,
     protocol::StorageDealStatus as State,
     transfer::{self, FetchError, Source},
+    walk::{Next, Trouble, Walk},
 };
 
-/// An active deal is looked at that many times less often than one on its way.
-const ACTIVE_POLLS: u32 = 6;
 /// Progress of a transfer is written down whenever so many bytes have come.
 const PROGRESS_STEP: u64 = 64 << 20;
-
-/// When to look at a deal again.
-enum Next {
-    Now,
-    Later(Duration),
-    /// When it is resumed, or never.
-    Rest,
-}
-
-/// Why a step was not done.
-pub(super) enum Trouble {
-    /// It is tried again later.
-    Later(String),
-    /// The deal has failed.
-    Failed(String),
-}
-
-macro_rules! later {
-    ($($error:ty),* $(,)?) => {$(
-        impl From<$error> for Trouble {
-            fn from(error: $error) -> Self {
-                Self::Later(error.to_string())
-            }
-        }
-    )*};
-}
-
-later!(ChainError, DealStoreError, tokio::task::JoinError);
-
-impl From<EscrowError> for Trouble {
-    fn from(error: EscrowError) -> Self {
-        // The operator can send the wallet more FIL: no reason to fail deals.
-        Self::Later(error.to_string())
-    }
-}
 
 impl From<FetchError> for Trouble {
     fn from(error: FetchError) -> Self {
@@ -77,65 +41,15 @@ impl From<PieceSealingError> for Trouble {
     }
 }
 
-impl MarketProvider {
-    /// Walks a deal until it rests; returns its name.
-    pub(super) async fn follow(&self, deal: Cid) -> Cid {
-        loop {
-            let next = match self.0.store.get(&deal) {
-                Ok(Some(deal)) => self.attempt(deal).await,
-                Ok(None) => Next::Rest,
-                Err(error) => {
-                    tracing::error!(%deal, %error, "a deal cannot be read");
-                    Next::Later(self.0.config.poll)
-                }
-            };
-            match next {
-                Next::Now => {}
-                Next::Later(pause) => tokio::time::sleep(pause).await,
-                Next::Rest => return deal,
-            }
-        }
+impl Walk for MarketProvider {
+    type Deal = ProviderDeal;
+
+    fn deals(&self) -> &DealStore<ProviderDeal> {
+        &self.0.store
     }
 
-    async fn attempt(&self, mut deal: ProviderDeal) -> Next {
-        let poll = self.0.config.poll;
-        match self.step(&mut deal).await {
-            Ok(next) => next,
-            Err(Trouble::Later(reason)) => {
-                self.waits(&mut deal, reason);
-                Next::Later(poll)
-            }
-            Err(Trouble::Failed(reason)) => match self.fail(&mut deal, reason) {
-                Ok(()) => Next::Rest,
-                Err(_) => Next::Later(poll),
-            },
-        }
-    }
-
-    /// Notes why a deal waits, once for each reason.
-    fn waits(&self, deal: &mut ProviderDeal, reason: String) {
-        if deal.message == reason {
-            return;
-        }
-        let (cid, state) = (deal.proposal_cid, deal.state);
-        tracing::warn!(deal = %cid, %state, reason, "a deal waits, and is tried again");
-        deal.message = reason;
-        // Only told: the deal goes on without it.
-        drop(self.0.store.update(deal, &deal.message));
-    }
-
-    /// Gives a deal up: its data go, its client is told why when it asks.
-    pub(super) fn fail(
-        &self,
-        deal: &mut ProviderDeal,
-        reason: String,
-    ) -> Result<(), DealStoreError> {
-        tracing::warn!(deal = %deal.proposal_cid, state = %deal.state, reason, "a deal has failed");
-        deal.message = reason;
-        deal.state = State::Error;
-        self.0.store.update(deal, &deal.message.clone())?;
-        remove(&deal.staged);
-        Ok(())
+    fn poll(&self) -> Duration {
+        self.0.config.poll
     }
 
     async fn step(&self, deal: &mut ProviderDeal) -> Result<Next, Trouble> {
@@ -157,13 +71,18 @@ impl MarketProvider {
         }
     }
 
-    fn enter(&self, deal: &mut ProviderDeal, state: State, note: &str) -> Result<Next, Trouble> {
-        deal.state = state;
-        deal.message.clear();
-        self.0.store.update(deal, note)?;
-        Ok(Next::Now)
+    /// Its data go, its client is told why when it asks.
+    fn fail(&self, deal: &mut ProviderDeal, reason: String) -> Result<(), DealStoreError> {
+        tracing::warn!(deal = %deal.proposal_cid, state = %deal.state, reason, "a deal has failed");
+        deal.message = reason;
+        deal.state = State::Error;
+        self.0.store.update(deal, &deal.message.clone())?;
+        remove(&deal.staged);
+        Ok(())
     }
+}
 
+impl MarketProvider {
     async fn fetch(&self, deal: &mut ProviderDeal) -> Result<Next, Trouble> {
         let permit = self.0.transfers.acquire().await;
         let _permit = permit.map_err(|e| Trouble::Later(e.to_string()))?;
@@ -217,7 +136,8 @@ impl MarketProvider {
                 Err(error) => Err(index_trouble(error)),
             }
         })
-        .await??;
+        .await
+        .map_err(Trouble::later)??;
         deal.verified = true;
         self.enter(deal, State::ReserveProviderFunds, &note)
     }
@@ -230,7 +150,11 @@ impl MarketProvider {
             let needed: TokenAmount = self.0.store.all()?.iter().map(ProviderDeal::reserved).sum();
             let wallet = self.publisher().await?;
             let fee = &self.0.config.max_deposit_fee;
-            let Some(message) = escrow::deposit(chain, &wallet, &miner, &needed, fee).await? else {
+            let Some(message) = escrow::deposit(chain, &wallet, &miner, &needed, fee)
+                .await
+                // The operator can send the wallet more FIL: no reason to fail deals.
+                .map_err(Trouble::later)?
+            else {
                 return self.enter(deal, State::Publish, "collateral is in escrow");
             };
             deal.deposit = Some(message);
@@ -243,7 +167,7 @@ impl MarketProvider {
             if !error.is_temporary() {
                 self.enter(deal, State::ReserveProviderFunds, &error.to_string())?;
             }
-            return Err(error.into());
+            return Err(Trouble::later(error));
         }
         // Perhaps the deposit was somebody else's, for less: look again.
         self.enter(deal, State::ReserveProviderFunds, "a deposit has landed")
@@ -361,7 +285,7 @@ impl MarketProvider {
                 deal.slash_epoch = found.state.slash_epoch;
                 self.enter(deal, State::Slashed, "deal was slashed")
             }
-            Some(_) => Ok(Next::Later(self.0.config.poll.saturating_mul(ACTIVE_POLLS))),
+            Some(_) => Ok(self.when_active()),
             None if self.0.chain.height().await? >= end => {
                 self.enter(deal, State::Expired, "deal expired")
             }

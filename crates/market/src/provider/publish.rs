@@ -28,6 +28,7 @@ use crate::{
     chain::{ChainError, PushError},
     deal_store::DealStoreError,
     protocol::StorageDealStatus as State,
+    walk::Walk as _,
 };
 
 /// When the next message is due.

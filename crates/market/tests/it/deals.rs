@@ -70,6 +70,22 @@ mod an_online_deal {
     }
 
     #[tokio::test]
+    async fn ends_at_its_start_epoch_when_the_provider_has_vanished() {
+        let sides = Sides::new().await;
+        let (provider, running, _) = sides.provider().await;
+        let (client, _serving, _) = sides.client().await;
+        let mut wish = sides.wish(sides.import(1));
+        wish.deal_start_epoch = 10_000;
+        let deal = client.start_deal(wish).await.unwrap();
+        running.kill().await;
+        drop(provider);
+        sides.ledger.state.lock().height = 10_001;
+        client_sees(&client, &deal, State::Error).await;
+        let reason = info(&client, &deal).message;
+        assert!(reason.contains("before its start epoch"), "{reason}");
+    }
+
+    #[tokio::test]
     async fn is_told_stage_by_stage() {
         let sides = Sides::new().await;
         let (_provider, _running, _) = sides.provider().await;

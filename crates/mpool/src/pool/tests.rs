@@ -9,7 +9,11 @@ use lotus_types::{BigInt, BlockHeader, Bytes, Ticket, TipsetKey};
 use parking_lot::Mutex;
 
 use super::*;
-use crate::Account;
+use crate::{Account, pending::MAX_PENDING};
+
+mod a_change_of_head;
+mod checking;
+mod model;
 
 /// A real chain store with accounts that tests set by hand.
 #[derive(Debug)]
@@ -88,18 +92,18 @@ fn block(parents: TipsetKey, height: i64, messages: Cid, tag: u8) -> Tipset {
     Tipset::new(vec![header]).unwrap()
 }
 
-struct Setup {
+pub(crate) struct Setup {
     chain: Arc<FakeChain>,
     meta: Arc<MemoryMetadata>,
     pool: Pool,
-    genesis: Tipset,
+    pub(crate) genesis: Tipset,
 }
 
 fn who(tag: u8) -> Address {
     Address::new_secp256k1(&[tag; 65])
 }
 
-fn setup() -> Setup {
+pub(crate) fn setup() -> Setup {
     let meta = Arc::new(MemoryMetadata::new());
     let store = ChainStore::open(
         SharedBlockstore::memory(),
@@ -132,28 +136,46 @@ fn setup() -> Setup {
 }
 
 impl Setup {
-    /// A block with these messages on top of `parent`; the senders' nonces follow it.
-    fn mine(&self, parent: &Tipset, messages: &[SignedMessage], tag: u8) -> Tipset {
-        let secpk = messages.to_vec();
-        let root = self
-            .chain
-            .store
-            .put_messages(&BlockMessages {
-                bls: Vec::new(),
-                secpk,
-            })
-            .unwrap();
+    /// Its chain, for a service.
+    pub(crate) fn chain(&self) -> Arc<dyn PoolChain> {
+        Arc::clone(&self.chain) as _
+    }
+
+    /// Its metadata, for a service.
+    pub(crate) fn metadata(&self) -> Arc<dyn MetadataStore> {
+        Arc::clone(&self.meta) as _
+    }
+
+    /// An account with a million FIL.
+    pub(crate) fn add_account(&self, of: Address) {
+        let rich = Account {
+            nonce: 0,
+            balance: TokenAmount::from_fil(1_000_000),
+        };
+        self.chain.accounts.lock().insert(of, rich);
+    }
+
+    /// A block with these messages on top of `parent`.
+    pub(crate) fn mine(&self, parent: &Tipset, messages: &[SignedMessage], tag: u8) -> Tipset {
+        let (bls, secpk): (Vec<_>, Vec<_>) = messages
+            .iter()
+            .cloned()
+            .partition(|m| m.signature.kind == SignatureType::Bls);
+        let bls = bls.into_iter().map(|m| m.message).collect();
+        let messages = BlockMessages { bls, secpk };
+        let root = self.chain.store.put_messages(&messages).unwrap();
         let mined = block(parent.key().clone(), parent.height() + 1, root, tag);
         self.chain.store.add_tipset(&mined).unwrap();
         mined
     }
 
-    fn set_nonce(&self, of: Address, nonce: u64) {
+    pub(crate) fn set_nonce(&self, of: Address, nonce: u64) {
         self.chain.accounts.lock().get_mut(&of).unwrap().nonce = nonce;
     }
 
     fn reopen(&mut self) {
         self.pool = Pool::open(Arc::clone(&self.chain) as _, Arc::clone(&self.meta) as _).unwrap();
+        self.pool.load_local().unwrap();
     }
 
     fn nonces(&self, of: Address) -> Vec<u64> {
@@ -216,6 +238,32 @@ mod admitting_a_message {
         s.pool.add(message(1, 1, 100), Source::Gossip).unwrap();
         s.pool.add(message(1, 0, 100), Source::Gossip).unwrap();
         assert_eq!(s.pool.next_nonce(&who(1)).unwrap(), Some(2));
+    }
+
+    #[test]
+    fn takes_no_gap_from_an_untrusted_client() {
+        let mut s = setup();
+        let gapped = s.pool.add(message(1, 1, 100), Source::Untrusted);
+        assert!(
+            matches!(gapped, Err(AddError::NonceGap { got: 1, next: 0 })),
+            "{gapped:?}"
+        );
+    }
+
+    #[test]
+    fn refuses_more_than_a_thousand_of_one_sender_even_our_own() {
+        let mut s = setup();
+        for nonce in 0..MAX_PENDING as u64 {
+            s.pool.add(message(1, nonce, 100), Source::Local).unwrap();
+        }
+        let one_more = s
+            .pool
+            .add(message(1, MAX_PENDING as u64, 100), Source::Local);
+        assert!(
+            matches!(one_more, Err(AddError::TooManyPending)),
+            "{one_more:?}"
+        );
+        s.pool.add(message(1, 7, 200), Source::Local).unwrap();
     }
 
     #[test]
@@ -300,61 +348,6 @@ mod replacing_a_message {
     }
 }
 
-mod a_change_of_head {
-    use super::*;
-
-    #[test]
-    fn takes_included_messages_out_and_brings_reverted_ones_back() {
-        let mut s = setup();
-        for nonce in 0..3 {
-            s.pool.add(message(1, nonce, 100), Source::Gossip).unwrap();
-        }
-        let included = [message(1, 0, 100), message(1, 1, 100)];
-        let tip = s.mine(&s.genesis, &included, 1);
-        s.set_nonce(who(1), 2);
-        s.pool.follow_head().unwrap();
-        assert_eq!(s.nonces(who(1)), [2]);
-        assert_eq!(s.pool.tipset(), &tip);
-
-        // A heavier fork has only the first message.
-        let fork = s.mine(&s.genesis, &included[..1], 2);
-        let fork = s.mine(&fork, &[], 3);
-        s.set_nonce(who(1), 1);
-        s.pool.follow_head().unwrap();
-        assert_eq!(s.pool.tipset(), &fork);
-        assert_eq!(s.nonces(who(1)), [1, 2]);
-        assert_eq!(s.pool.next_nonce(&who(1)).unwrap(), Some(3));
-    }
-
-    #[test]
-    fn that_cannot_be_followed_leaves_the_pool_as_it_was() {
-        let mut s = setup();
-        s.pool.add(message(1, 0, 100), Source::Gossip).unwrap();
-        let tip = s.mine(&s.genesis, &[message(1, 0, 100)], 1);
-        s.pool.follow_head().unwrap();
-        let fork = s.mine(&s.genesis, &[], 2);
-        s.mine(&fork, &[], 3);
-        *s.chain.broken.lock() = true;
-        assert!(s.pool.follow_head().is_err());
-        assert_eq!(s.pool.tipset(), &tip);
-        *s.chain.broken.lock() = false;
-        s.pool.follow_head().unwrap();
-        assert_eq!(s.nonces(who(1)), [0]);
-    }
-
-    #[test]
-    fn is_seen_by_a_selection_for_another_tipset() {
-        let mut s = setup();
-        let included = message(1, 0, 100);
-        s.pool.add(included.clone(), Source::Gossip).unwrap();
-        let target = s.mine(&s.genesis, &[included], 1);
-        // The pool still stands on genesis.
-        s.set_nonce(who(1), 1);
-        assert!(s.pool.snapshot(&target).unwrap().senders.is_empty());
-        assert_eq!(s.pool.pending().len(), 1);
-    }
-}
-
 mod local_messages {
     use super::*;
 
@@ -365,7 +358,7 @@ mod local_messages {
         s.pool.add(message(2, 0, 100), Source::Gossip).unwrap();
         s.reopen();
         assert_eq!(s.pool.pending().len(), 1);
-        let again = s.pool.to_republish().unwrap();
+        let again = s.pool.next_republished().unwrap();
         assert_eq!(
             again
                 .iter()
@@ -382,12 +375,45 @@ mod local_messages {
         let mut tip = s.mine(&s.genesis, &[message(1, 0, 100)], 1);
         s.set_nonce(who(1), 1);
         s.pool.follow_head().unwrap();
-        assert_eq!(s.meta.list(LOCAL_PREFIX).unwrap().len(), 1);
-        for _ in 0..=LOCAL_CONFIDENCE {
+        assert_eq!(s.meta.list(local::PREFIX).unwrap().len(), 1);
+        for _ in 0..=local::CONFIDENCE {
             tip = s.mine(&tip, &[], 1);
         }
         s.pool.follow_head().unwrap();
-        assert!(s.meta.list(LOCAL_PREFIX).unwrap().is_empty());
+        assert!(s.meta.list(local::PREFIX).unwrap().is_empty());
+    }
+
+    #[test]
+    fn are_republished_early_once_one_of_them_is_on_chain() {
+        let mut s = setup();
+        for nonce in 0..2 {
+            s.pool.add(message(1, nonce, 100), Source::Local).unwrap();
+        }
+        let tip = s.mine(&s.genesis, &[], 1);
+        s.pool.follow_head().unwrap();
+        assert_eq!(s.pool.next_republished().unwrap().len(), 2);
+        assert!(!s.pool.take_early_republish());
+        s.mine(&tip, &[message(1, 0, 100)], 2);
+        s.set_nonce(who(1), 1);
+        s.pool.follow_head().unwrap();
+        assert!(s.pool.take_early_republish());
+        assert!(!s.pool.take_early_republish(), "told once");
+    }
+
+    #[test]
+    fn are_republished_thirty_at_a_time() {
+        let mut s = setup();
+        for nonce in 0..40 {
+            s.pool.add(message(1, nonce, 100), Source::Local).unwrap();
+        }
+        let nonces: Vec<_> = s
+            .pool
+            .next_republished()
+            .unwrap()
+            .iter()
+            .map(|m| m.nonce())
+            .collect();
+        assert_eq!(nonces, (0..30).collect::<Vec<_>>());
     }
 
     #[test]
@@ -396,7 +422,7 @@ mod local_messages {
         let mut cheap = message(1, 0, 100);
         cheap.message.gas_fee_cap = TokenAmount::from_atto(BASE_FEE / 10 - 1);
         s.pool.add(cheap, Source::Local).unwrap();
-        assert!(s.pool.to_republish().unwrap().is_empty());
+        assert!(s.pool.next_republished().unwrap().is_empty());
     }
 
     #[test]

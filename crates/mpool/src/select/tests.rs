@@ -121,6 +121,20 @@ mod a_block_with_room {
 mod a_full_block {
     use super::*;
 
+    #[test]
+    fn holds_no_more_messages_than_a_block_may() {
+        let one = |k: usize| {
+            let from = Address::new_id(k as u64 + 100);
+            let mut one = sender(1, vec![message(1, 0, 500_000, 5)]);
+            one.address = from;
+            one
+        };
+        let snapshot = snapshot((0..BLOCK_MESSAGE_LIMIT + 5).map(one).collect());
+        for quality in [0.4, 1.0] {
+            assert_eq!(select(&snapshot, quality).len(), BLOCK_MESSAGE_LIMIT);
+        }
+    }
+
     const HALF: Gas = BLOCK_GAS_LIMIT / 2;
 
     #[test]
@@ -146,6 +160,72 @@ mod a_full_block {
 /// Reward of a whole selection.
 fn reward(selected: &[Arc<Pooled>], base_fee: &TokenAmount) -> i128 {
     selected.iter().map(|m| chains::reward(m, base_fee)).sum()
+}
+
+/// The best chains in order, up to the first that does not fit.
+fn naive(snapshot: &Snapshot) -> i128 {
+    let mut all = Vec::new();
+    for (k, sender) in snapshot.senders.iter().enumerate() {
+        chains::build(k, sender, &snapshot.base_fee, &mut all);
+    }
+    all.sort_by(|a, b| b.performance.total_cmp(&a.performance));
+    let (mut gas, mut sum) = (0, 0);
+    for chain in all {
+        gas += chain.gas;
+        if gas > BLOCK_GAS_LIMIT || chain.performance < 0.0 {
+            break;
+        }
+        sum += chain.reward;
+    }
+    sum
+}
+
+mod block_producers_of_one_epoch {
+    use std::collections::HashSet;
+
+    use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+
+    use super::*;
+
+    /// What all blocks of an epoch earn, when each producer selects like this; of a message in several
+    /// blocks the first one earns.
+    fn earn(snapshot: &Snapshot, qualities: &[f64], greedy: bool) -> i128 {
+        let mut taken = HashSet::new();
+        let mut sum = 0;
+        for quality in qualities {
+            let quality = if greedy { 1.0 } else { *quality };
+            let fresh = select(snapshot, quality)
+                .into_iter()
+                .filter(|m| taken.insert(m.cid));
+            sum += fresh
+                .map(|m| chains::reward(&m, &snapshot.base_fee))
+                .sum::<i128>();
+        }
+        sum
+    }
+
+    #[test]
+    fn earn_more_when_they_mind_their_tickets_than_when_all_are_greedy() {
+        let mut rng = StdRng::seed_from_u64(5);
+        let (mut minding, mut greedy) = (0, 0);
+        for _ in 0..5 {
+            let senders = (0..40).map(|tag| {
+                let count = rng.gen_range(5..25);
+                let base = rng.gen_range(1..10_000);
+                let messages = (0..count).map(|nonce| {
+                    let gas = rng.gen_range(20_000_000..120_000_000);
+                    message(tag, nonce, gas, base + rng.gen_range(0..2_000))
+                });
+                sender(tag, messages.collect())
+            });
+            let snapshot = snapshot(senders.collect());
+            let mut qualities: Vec<f64> = (0..5).map(|_| rng.r#gen()).collect();
+            qualities.sort_by(|a, b| b.total_cmp(a));
+            minding += earn(&snapshot, &qualities, false);
+            greedy += earn(&snapshot, &qualities, true);
+        }
+        assert!(minding > greedy + greedy / 10, "{minding} against {greedy}");
+    }
 }
 
 prop_compose! {
@@ -198,6 +278,25 @@ proptest! {
             prop_assert!(!balance.is_negative());
         }
         prop_assert!(reward(&selected, &snapshot.base_fee) >= 0);
+    }
+
+    #[test]
+    fn a_greedy_selection_earns_no_less_than_whole_chains_in_order(snapshot in any_snapshot()) {
+        let earned = reward(&select(&snapshot, 1.0), &snapshot.base_fee);
+        prop_assert!(earned >= naive(&snapshot), "{} < {}", earned, naive(&snapshot));
+    }
+
+    #[test]
+    fn what_a_sender_cannot_execute_first_is_never_first(snapshot in any_snapshot()) {
+        let selected = select(&snapshot, 1.0);
+        let mut chosen = BTreeMap::new();
+        for m in &selected {
+            *chosen.entry(m.signed.message.from).or_insert(0) += 1;
+        }
+        for s in &snapshot.senders {
+            let has_next = s.messages.iter().any(|m| m.nonce() == s.nonce);
+            prop_assert!(has_next || !chosen.contains_key(&s.address));
+        }
     }
 
     #[test]

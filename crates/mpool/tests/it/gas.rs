@@ -54,7 +54,7 @@ fn recorded() -> Recorded {
     let states = StateManager::new(Executor {
         view: chain,
         store,
-        vm: Arc::new(FilecoinVm::new()),
+        vm: Arc::new(FilecoinVm::from_environment()),
         network: Arc::new(Network::devnet("test")),
         round_of: Arc::new(|epoch| epoch as u64 + 100),
     });
@@ -134,7 +134,8 @@ fn no_estimate_for_a_message_that_fails(states: &StateManager, head: &Tipset, ca
 }
 
 fn the_premium_of_an_idle_chain_is_the_least_one(states: &StateManager, head: &Tipset) {
-    let premium = |blocks| gas::premium(states.view(), head, blocks, 1.0).unwrap();
+    let known = gas::PriceCache::default();
+    let premium = |blocks| gas::premium(states.view(), &known, head, blocks, 1.0).unwrap();
     assert_eq!(premium(1), TokenAmount::from_atto(2 * gas::MIN_GAS_PREMIUM));
     assert_eq!(
         premium(2),

@@ -49,7 +49,9 @@ nothing!(
     full::SyncApi,
     full::MarketApi,
     full::ClientApi,
-    full::MsigApi
+    full::MsigApi,
+    full::PaychApi,
+    full::FevmApi
 );
 
 #[async_trait]
