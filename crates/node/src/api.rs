@@ -9,17 +9,23 @@
 //! `node/impl/full`. As there, methods about actors look at the state *before* the tipset's own
 //! messages (its `ParentStateRoot`).
 
+mod actors;
 mod base58;
 mod chain;
-mod common;
 mod deals;
+mod decode;
 mod escrow;
+mod fevm;
+mod ipld;
 mod market_actor;
 mod messages;
 mod miner_actor;
 mod mining;
 mod mpool;
-mod net;
+mod msig;
+mod params;
+mod paych;
+mod pledge;
 mod state;
 mod sync;
 mod trace;
@@ -29,7 +35,6 @@ use std::{
     error::Error,
     fmt,
     sync::{Arc, OnceLock},
-    time::SystemTime,
 };
 
 use lotus_actors::StateTree;
@@ -38,17 +43,22 @@ use lotus_chain::ChainStore;
 use lotus_mpool::Mpool;
 use lotus_net::NetService;
 use lotus_networks::Network;
+use lotus_paych::PaychManager;
 use lotus_ports::{beacon::BeaconSchedule, clock::Clock, proofs::Verifier};
-use lotus_rpc::JwtSecret;
-use lotus_rpc_api::{RpcError, code};
-use lotus_runtime::{logging::LogHandle, supervisor::Tasks};
+use lotus_rpc::Process;
+use lotus_rpc_api::{
+    RpcError, code,
+    node::{CommonApi, HasHost, HasProcess, NetApi},
+};
+use lotus_runtime::supervisor::Tasks;
 use lotus_state::StateManager;
 use lotus_sync::ChainSync;
-use lotus_types::{Address, BlockHeader, Cid, Tipset, TipsetKey, TokenAmount};
-use lotus_wallet::Wallet;
-use uuid::Uuid;
+use lotus_types::{ActorId, Address, BlockHeader, Cid, Tipset, TipsetKey, TokenAmount, wire};
+use lotus_wallet::MultiWallet;
+use serde::Serialize;
 
 pub use deals::ClientServices;
+pub(crate) use paych::NodeLedger;
 
 /// What the API's methods call.
 pub(crate) struct Services {
@@ -61,14 +71,11 @@ pub(crate) struct Services {
     pub(crate) net: NetService,
     pub(crate) mpool: Mpool,
     pub(crate) sync: ChainSync,
-    pub(crate) wallet: Wallet,
-    pub(crate) jwt: JwtSecret,
-    pub(crate) log: Option<LogHandle>,
+    pub(crate) wallet: MultiWallet,
+    pub(crate) process: Process,
     pub(crate) actors_manifest: Option<Cid>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Tasks,
-    pub(crate) session: Uuid,
-    pub(crate) started: SystemTime,
     /// Held from reading a nonce until the message with it is pooled.
     pub(crate) sending: tokio::sync::Mutex<()>,
     /// Held while escrow is looked at and paid into.
@@ -77,6 +84,8 @@ pub(crate) struct Services {
     pub(crate) default_max_fee: TokenAmount,
     /// The market client, once it runs.
     pub(crate) client: OnceLock<ClientServices>,
+    /// The payment channels, once they run.
+    pub(crate) paych: OnceLock<PaychManager>,
 }
 
 /// A full node in this process, as `lotus_rpc_api::full::FullNode`.
@@ -86,6 +95,18 @@ pub struct FullNodeApi(Arc<Services>);
 impl fmt::Debug for FullNodeApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FullNodeApi({})", self.0.network.name)
+    }
+}
+
+impl HasProcess for FullNodeApi {
+    fn process(&self) -> &dyn CommonApi {
+        &self.0.process
+    }
+}
+
+impl HasHost for FullNodeApi {
+    fn host(&self) -> &dyn NetApi {
+        &self.0.net
     }
 }
 
@@ -100,6 +121,12 @@ impl FullNodeApi {
     pub(crate) fn set_client(&self, client: ClientServices) {
         // A second client would be a second start: nobody starts one.
         let _ = self.0.client.set(client);
+    }
+
+    /// Is anyone connected?
+    pub(crate) async fn has_peers(&self) -> bool {
+        let peers = self.0.net.peers().await;
+        peers.is_ok_and(|peers| !peers.is_empty())
     }
 
     /// Runs `work` on a blocking thread.
@@ -158,6 +185,25 @@ fn id_of(tree: &StateTree<'_, SharedBlockstore>, address: &Address) -> Answer<Ad
             "actor not found",
         )),
     }
+}
+
+/// The number behind `address`.
+fn number_of(tree: &StateTree<'_, SharedBlockstore>, address: &Address) -> Answer<ActorId> {
+    let id = id_of(tree, address)?;
+    id.id().ok_or_else(|| RpcError::new("actor not found"))
+}
+
+/// The same failure with what was being done in front; callers still see its code.
+fn while_doing(what: &str, error: RpcError) -> RpcError {
+    match error.code() {
+        Some(code) => RpcError::with_code(code, format_args!("{what}: {error}")),
+        None => error,
+    }
+}
+
+/// Refuses what a caller sent without an address that it needs: it would have no CID.
+fn complete<T: Serialize>(noun: &T) -> Answer<()> {
+    wire::try_to_cbor(noun).map(drop).told()
 }
 
 /// Tells an error with its causes to the caller.

@@ -20,6 +20,8 @@ pub use lotus_runtime::{
 };
 use lotus_types::{Cid, TokenAmount};
 
+use crate::Wallets;
+
 /// Where the market client keeps and serves its data.
 #[derive(Debug, Clone)]
 pub struct ClientPlace {
@@ -67,6 +69,8 @@ pub struct FullNodeConfig {
     pub clock: Arc<dyn Clock>,
     /// The wallet's keys.
     pub keys: Arc<dyn KeyStore>,
+    /// Wallets beside the one of these keys.
+    pub wallets: Wallets,
     /// The node's libp2p identity.
     pub host_key: HostKey,
     /// Listening addresses, bootstrap peers, limits.
@@ -118,6 +122,7 @@ impl FullNodeConfig {
             beacons,
             clock: system_clock(),
             keys: Arc::new(MemoryKeyStore::new()),
+            wallets: Wallets::default(),
             host_key: HostKey::generate(),
             net,
             jwt: JwtSecret::generate(),

@@ -96,7 +96,8 @@ pub fn open_chain(stores: &Stores) -> Result<ChainStore, ChainError> {
     )
 }
 
-fn check(network: &Network, header: &BlockHeader) -> Result<(), GenesisError> {
+/// Is it the genesis that the network's description names, if it names one?
+pub(crate) fn check(network: &Network, header: &BlockHeader) -> Result<(), GenesisError> {
     match network.genesis {
         Some(expected) if expected != header.cid() => Err(GenesisError::WrongNetwork {
             have: Box::new(header.cid()),

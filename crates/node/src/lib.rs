@@ -6,7 +6,12 @@
 //! | [`start`](mod@start) | putting it together, in order of dependency |
 //! | [`client`] | the market client beside it |
 //! | [`genesis`] | giving a new store its genesis, or checking that an old one has the right one |
-//! | [`keys`] | the repo's keystore as the wallet sees it |
+//! | [`import`] | a chain out of a file |
+//! | `heads` | what executing the newest heads gave, kept over restarts |
+//! | [`rest`] | files of deals over plain HTTP |
+//! | `health` | how the node does, for whoever watches over it |
+//! | [`keys`] | the repo's keystore as the wallet sees it, and the node's wallets |
+//! | [`offline`] | a node over a chain export, without a network |
 //! | [`api`] | the FullNode API over the services, one file per group |
 //!
 //! # Invariants
@@ -21,11 +26,17 @@ pub mod api;
 pub mod client;
 pub mod config;
 pub mod genesis;
+mod heads;
+mod health;
+pub mod import;
 pub mod keys;
+pub mod offline;
+pub mod rest;
 pub mod start;
 
 pub use api::FullNodeApi;
 pub use config::{ClientPlace, FullNodeConfig, Stores};
 pub use genesis::{GenesisError, ensure_genesis};
-pub use keys::RepoKeys;
+pub use health::NodeHealth;
+pub use keys::{RepoKeys, Wallets};
 pub use start::{RunningNode, StartError, start_full_node};

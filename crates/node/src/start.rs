@@ -2,26 +2,28 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use lotus_chain::{ChainError, ChainStore, ServedChain};
 use lotus_consensus::BlockValidator;
 use lotus_mpool::{Mpool, MpoolParts, NodeChain};
 use lotus_net::{Metrics as NetMetrics, NetService};
+use lotus_paych::{ManagerParts, PaychError, PaychManager};
 use lotus_ports::network::Fault;
+use lotus_rpc::Process;
+use lotus_rpc_api::{full, types::node::ApiVersion};
 use lotus_runtime::{metrics::Metrics, supervisor::Tasks};
 use lotus_state::{ChainView, StateManager, execute::Executor};
 use lotus_sync::{ChainSync, NodeJudge, SyncConfig, SyncError, SyncParts};
 use lotus_types::BlockHeader;
-use lotus_wallet::Wallet;
-use uuid::Uuid;
 
 use crate::{
     FullNodeApi, FullNodeConfig, GenesisError,
-    api::Services,
+    api::{NodeLedger, Services},
     client::{self, ClientError},
     genesis,
+    heads::{self, Heads},
 };
 
 /// Why a node did not start.
@@ -43,6 +45,9 @@ pub enum StartError {
     /// The market client did not start.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The payment channels cannot be read.
+    #[error("starting payment channels")]
+    Paych(#[from] PaychError),
     /// Sync did not start.
     #[error("starting sync")]
     Sync(#[from] SyncError),
@@ -77,6 +82,7 @@ pub async fn start_full_node(
     let (chain, genesis) =
         genesis::ensure_genesis(&config.stores, &config.network, None::<std::io::Empty>)?;
     let states = states(&config, &chain);
+    heads::recall(&states, &*config.stores.metadata);
     let net_metrics = metrics.register("lotus", NetMetrics::register);
     let served = ServedChain::new(chain.clone())?;
     let (net, net_task) = NetService::start(
@@ -103,11 +109,7 @@ pub async fn start_full_node(
     .map_err(StartError::Mpool)?;
     spawn(tasks, "mpool", mpool_task);
 
-    let validator = BlockValidator::new(
-        states.clone(),
-        config.beacons.clone(),
-        Arc::clone(&config.verifier),
-    );
+    let validator = validator(&config, &states);
     let (sync, sync_task) = ChainSync::start(
         SyncParts {
             chain: chain.clone(),
@@ -125,9 +127,29 @@ pub async fn start_full_node(
     )?;
     spawn(tasks, "sync", sync_task);
 
+    let heads = Heads {
+        chain: chain.clone(),
+        states: states.clone(),
+        metadata: Arc::clone(&config.stores.metadata),
+        clock: Arc::clone(&config.clock),
+        settle: Duration::from_secs(config.network.propagation_delay_secs),
+    };
+    spawn(tasks, "heads", heads.run(tasks.stop_token()));
+
     let place = config.client.clone();
+    let metadata = Arc::clone(&config.stores.metadata);
     let block_time = Duration::from_secs(config.network.block_delay_secs);
     let api = assemble(config, genesis, &chain, &states, &net, &mpool, &sync, tasks);
+    let (channels, channels_task) = PaychManager::start(
+        ManagerParts {
+            metadata,
+            ledger: Arc::new(NodeLedger::new(&api)),
+            heads: api.heads(),
+        },
+        tasks.stop_token(),
+    )?;
+    spawn(tasks, "paych", channels_task);
+    api.set_paych(channels);
     if let Some(place) = place {
         let client = client::start_client(place, &api, &net, block_time, tasks).await?;
         api.set_client(client);
@@ -153,6 +175,15 @@ pub fn states(config: &FullNodeConfig, chain: &ChainStore) -> StateManager {
         network: Arc::clone(&config.network),
         round_of: Arc::new(move |epoch| rounds.max_round_for_epoch(epoch)),
     })
+}
+
+/// What judges blocks, wherever they come from.
+pub(crate) fn validator(config: &FullNodeConfig, states: &StateManager) -> BlockValidator {
+    BlockValidator::new(
+        states.clone(),
+        config.beacons.clone(),
+        Arc::clone(&config.verifier),
+    )
 }
 
 /// A service's task ends only with the node.
@@ -181,6 +212,16 @@ fn assemble(
     sync: &ChainSync,
     tasks: &Tasks,
 ) -> Arc<FullNodeApi> {
+    let process = Process::new(
+        ApiVersion::FULL_V1,
+        config.network.block_delay_secs,
+        full::methods(),
+        config.jwt,
+        tasks.clone(),
+    )
+    .with_log(config.log);
+    let metadata = &config.stores.metadata;
+    let wallet = config.wallets.join(config.keys, metadata, &config.network);
     Arc::new(FullNodeApi::new(Services {
         genesis,
         chain: chain.clone(),
@@ -191,17 +232,15 @@ fn assemble(
         net: net.clone(),
         mpool: mpool.clone(),
         sync: sync.clone(),
-        wallet: Wallet::new(config.keys),
-        jwt: config.jwt,
-        log: config.log,
+        wallet,
+        process,
         actors_manifest: config.actors_manifest,
         clock: config.clock,
         tasks: tasks.clone(),
-        session: Uuid::new_v4(),
-        started: SystemTime::now(),
         sending: tokio::sync::Mutex::new(()),
         funding: tokio::sync::Mutex::new(()),
         default_max_fee: config.default_max_fee,
         client: OnceLock::new(),
+        paych: OnceLock::new(),
     }))
 }

@@ -1,6 +1,6 @@
 //! Blocks, messages, the head.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
@@ -10,7 +10,7 @@ use lotus_rpc_api::{
     RpcError, Subscription,
     full::ChainApi,
     types::{
-        chain::{ApiMessage, BlockMessages, HeadChange, HeadChangeType, ObjStat},
+        chain::{ApiMessage, BlockMessages, HeadChange, HeadChangeType, IpldObject, ObjStat},
         go::NilVec,
     },
 };
@@ -18,6 +18,7 @@ use lotus_state::{messages::TipsetMessages, receipts};
 use lotus_types::{
     BigInt, BlockHeader, Bytes, ChainEpoch, Cid, Message, Receipt, Tipset, TipsetKey,
 };
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{Answer, FullNodeApi, Services, Told as _, told};
@@ -38,7 +39,7 @@ fn change(step: &Step) -> HeadChange {
 }
 
 /// What the caller of a method reads about an object that is not there.
-fn missing(error: &ChainError) -> RpcError {
+pub(super) fn missing(error: &ChainError) -> RpcError {
     match error {
         ChainError::NotFound { cid, .. } => {
             RpcError::new(format_args!("ipld: could not find {cid}"))
@@ -61,7 +62,7 @@ impl Services {
         Ok(all.iter().map(message).collect())
     }
 
-    fn object(&self, cid: &Cid) -> Answer<Vec<u8>> {
+    pub(super) fn object(&self, cid: &Cid) -> Answer<Vec<u8>> {
         let data = self.store().get(cid).map_err(told)?;
         data.ok_or_else(|| {
             RpcError::new(format_args!("blockstore get: ipld: could not find {cid}"))
@@ -86,9 +87,10 @@ impl Services {
             self.store(),
             &mut known,
             |_| false,
-            |cid, data| {
+            |_, data| {
                 stat.size += data.len() as u64;
-                stat.links += dag::links(cid, data)?.len() as u64;
+                // Lotus counts the objects it visits.
+                stat.links += 1;
                 Ok(())
             },
         )
@@ -235,6 +237,26 @@ impl ChainApi for FullNodeApi {
 
     async fn chain_stat_obj(&self, obj: Cid, base: Option<Cid>) -> Answer<ObjStat> {
         self.run(move |s| s.stat(&obj, base.as_ref())).await
+    }
+
+    async fn chain_get_node(&self, path: String) -> Answer<IpldObject> {
+        self.run(move |s| s.node_at(&path)).await
+    }
+
+    async fn chain_check_blockstore(&self) -> Answer<()> {
+        Err(RpcError::new(
+            "underlying blockstore does not support health checks",
+        ))
+    }
+
+    async fn chain_blockstore_info(&self) -> Answer<BTreeMap<String, Value>> {
+        Err(RpcError::new("underlying blockstore does not provide info"))
+    }
+
+    async fn chain_prune(&self, _options: Value) -> Answer<()> {
+        Err(RpcError::new(
+            "base blockstore does not support pruning: all state is kept",
+        ))
     }
 
     async fn chain_set_head(&self, key: TipsetKey) -> Answer<()> {

@@ -5,32 +5,30 @@
 //!   answers "not supported".
 //!
 //! # Lotus parity
-//! `node/impl/client`. Retrievals go over the providers' HTTP gateways (ADR 0003): an offer is made
-//! from what the chain says of the provider and from asking its gateway for the root.
+//! `node/impl/client`. Retrievals go over the providers' HTTP gateways (ADR 0003).
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
 use lotus_market::{
-    MarketClient,
-    gateway::{self, RetrieveLimits},
+    MarketClient, gateway,
     imports::{self, Imports},
     retrieval::Retrievals,
 };
 use lotus_rpc_api::{
     RpcError, Subscription,
-    full::{ClientApi, MsigApi, StateMinerApi as _},
+    full::{ClientApi, StateMinerApi as _},
     types::{
         deals::{
             CommPRet, DataCidSize, DataSize, DataTransferChannel, DealInfo, ExportRef, FileRef,
-            Import, ImportRes, QueryOffer, RetrievalInfo, RetrievalOrder, RetrievalPeer,
-            RetrievalStarted, StartDealParams, StorageAskAnswer,
+            Import, ImportRes, QueryOffer, RetrievalInfo, RetrievalOrder, RetrievalStarted,
+            StartDealParams, StorageAskAnswer,
         },
         net::PeerId,
     },
 };
-use lotus_types::{Address, Cid, TipsetKey, TokenAmount};
+use lotus_types::{Address, Cid, TipsetKey};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{Answer, FullNodeApi, Told as _};
@@ -66,59 +64,6 @@ impl FullNodeApi {
             urls: gateway::gateway_urls(&info.multiaddrs),
         })
     }
-
-    /// Bytes of a DAG, if one of our deals is about it.
-    async fn known_size(&self, client: &ClientServices, root: &Cid) -> Answer<u64> {
-        let deals = client.deals.client_list_deals().await?;
-        let about = deals.iter().filter_map(|deal| deal.data_ref.as_ref());
-        let sizes = about
-            .filter(|data| data.root == *root)
-            .map(|data| data.raw_block_size);
-        Ok(sizes.max().unwrap_or(0))
-    }
-
-    async fn offer(
-        &self,
-        client: &ClientServices,
-        miner: Address,
-        root: Cid,
-        piece: Option<Cid>,
-    ) -> Answer<QueryOffer> {
-        let found = self.gateways(miner).await?;
-        let err = match probe(&found.urls, &root).await {
-            Ok(()) => String::new(),
-            Err(reason) => reason,
-        };
-        Ok(QueryOffer {
-            err,
-            root,
-            piece,
-            size: self.known_size(client, &root).await?,
-            min_price: TokenAmount::zero(),
-            unseal_price: TokenAmount::zero(),
-            price_per_byte: TokenAmount::zero(),
-            payment_interval: 0,
-            payment_interval_increase: 0,
-            miner,
-            miner_peer: RetrievalPeer {
-                address: miner,
-                id: found.peer,
-                piece_cid: piece,
-            },
-        })
-    }
-}
-
-/// Asks gateways, in order, whether they have a block.
-async fn probe(urls: &[String], root: &Cid) -> Result<(), String> {
-    let mut reason = "the provider names no HTTP gateway among its addresses on chain".to_owned();
-    for url in urls {
-        match gateway::has(url, root, &RetrieveLimits::default()).await {
-            Ok(()) => return Ok(()),
-            Err(error) => reason = error.to_string(),
-        }
-    }
-    Err(reason)
 }
 
 #[async_trait]
@@ -180,19 +125,7 @@ impl ClientApi for FullNodeApi {
 
     async fn client_find_data(&self, root: Cid, piece: Option<Cid>) -> Answer<Vec<QueryOffer>> {
         let client = self.client("Filecoin.ClientFindData")?;
-        let mut providers = Vec::new();
-        for deal in client.deals.client_list_deals().await? {
-            let about = deal.data_ref.is_some_and(|data| data.root == root);
-            let of_piece = piece.is_none_or(|piece| piece == deal.piece_cid);
-            if about && of_piece && !providers.contains(&(deal.provider, deal.piece_cid)) {
-                providers.push((deal.provider, deal.piece_cid));
-            }
-        }
-        let mut offers = Vec::with_capacity(providers.len());
-        for (provider, piece) in providers {
-            offers.push(self.offer(client, provider, root, Some(piece)).await?);
-        }
-        Ok(offers)
+        client.deals.client_find_data(root, piece).await
     }
 
     async fn client_miner_query_offer(
@@ -202,7 +135,8 @@ impl ClientApi for FullNodeApi {
         piece: Option<Cid>,
     ) -> Answer<QueryOffer> {
         let client = self.client("Filecoin.ClientMinerQueryOffer")?;
-        self.offer(client, miner, root, piece).await
+        let deals = &client.deals;
+        deals.client_miner_query_offer(miner, root, piece).await
     }
 
     async fn client_retrieve(&self, order: RetrievalOrder) -> Answer<RetrievalStarted> {
@@ -217,7 +151,10 @@ impl ClientApi for FullNodeApi {
                 "retrieving into another node's store is not supported",
             ));
         }
-        let found = self.gateways(order.miner).await?;
+        // `Miner` of an order is who would be paid, as in an offer; who has the data stands in the peer.
+        let peer = order.miner_peer.as_ref();
+        let provider = peer.map_or(order.miner, |peer| peer.address);
+        let found = self.gateways(provider).await?;
         let begun = client.retrievals.begin(order, found.peer, found.urls);
         Ok(RetrievalStarted {
             deal_id: begun.told()?,
@@ -308,6 +245,3 @@ impl ClientApi for FullNodeApi {
         client.deals.client_data_transfer_updates().await
     }
 }
-
-/// Not served yet: every method answers "not supported".
-impl MsigApi for FullNodeApi {}

@@ -2,9 +2,9 @@
 //! chain yet.
 //!
 //! # Invariants
-//! - What is reserved survives a restart, and so does the name of the message that brings it. Killed
-//!   between sending that message and writing its name down, a node may pay a shortfall in twice: it
-//!   stays the payer's, in escrow.
+//! - What is reserved survives a restart, and so does the payment that brings it: the UUID under which
+//!   it is sent is written down before it is sent, its CID after. A node that was killed in between
+//!   finds the payment by its UUID and does not make it again.
 //! - Requests are taken one after the other; one that finds a payment under way waits for it first,
 //!   since until then the escrow on chain says nothing about it.
 //!
@@ -18,9 +18,11 @@ use lotus_networks::singletons::MARKET_ACTOR;
 use lotus_rpc_api::{
     RpcError,
     full::{MarketApi, MpoolApi as _, StateMarketApi as _},
+    types::mpool::MessageSendSpec,
 };
 use lotus_types::{Address, Cid, Message, TipsetKey, TokenAmount};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Answer, FullNodeApi, Services, Told as _, told};
 
@@ -36,6 +38,9 @@ struct Funds {
     reserved: TokenAmount,
     /// A payment under way.
     payment: Option<Cid>,
+    /// The UUID of a payment whose CID is not known yet; it may never have been sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sending: Option<Uuid>,
 }
 
 fn name(address: &Address) -> String {
@@ -86,7 +91,11 @@ impl FullNodeApi {
 
     /// Waits for a payment that is under way, if it still is.
     async fn settle(&self, address: Address, mut funds: Funds) -> Answer<Funds> {
-        let Some(payment) = funds.payment.take() else {
+        let unnoted = match funds.sending.take() {
+            Some(id) => self.sent_again(id).await?,
+            None => None,
+        };
+        let Some(payment) = funds.payment.take().or(unnoted) else {
             return Ok(funds);
         };
         if let Ok(wanted) = self.run(move |s| s.wanted(payment, true)).await {
@@ -102,7 +111,25 @@ impl FullNodeApi {
         Ok(funds)
     }
 
-    async fn pay_in(&self, wallet: Address, of: Address, amount: TokenAmount) -> Answer<Cid> {
+    /// The payment that an earlier run has signed under `id`, in the pool again if it still can be.
+    async fn sent_again(&self, id: Uuid) -> Answer<Option<Cid>> {
+        let Some(sent) = self.sent_before(Some(id)).await? else {
+            return Ok(None);
+        };
+        let cid = sent.cid();
+        if let Err(error) = self.mpool_push(sent).await {
+            tracing::debug!(%cid, %error, "a payment that was sent before");
+        }
+        Ok(Some(cid))
+    }
+
+    async fn pay_in(
+        &self,
+        wallet: Address,
+        of: Address,
+        amount: TokenAmount,
+        id: Uuid,
+    ) -> Answer<Cid> {
         let message = lotus_actors::call(
             wallet,
             MARKET_ACTOR,
@@ -110,11 +137,16 @@ impl FullNodeApi {
             market::method::ADD_BALANCE,
             &of,
         );
-        self.push(message.told()?).await
+        self.push(message.told()?, id).await
     }
 
-    async fn push(&self, message: Message) -> Answer<Cid> {
-        Ok(self.mpool_push_message(message, None).await?.cid())
+    async fn push(&self, message: Message, id: Uuid) -> Answer<Cid> {
+        let spec = MessageSendSpec {
+            max_fee: TokenAmount::zero(),
+            msg_uuid: id,
+            maximize_fee_cap: false,
+        };
+        Ok(self.mpool_push_message(message, Some(spec)).await?.cid())
     }
 }
 
@@ -126,7 +158,7 @@ impl MarketApi for FullNodeApi {
         address: Address,
         amount: TokenAmount,
     ) -> Answer<Cid> {
-        self.pay_in(wallet, address, amount).await
+        self.pay_in(wallet, address, amount, Uuid::nil()).await
     }
 
     async fn market_withdraw(
@@ -160,7 +192,7 @@ impl MarketApi for FullNodeApi {
             market::method::WITHDRAW_BALANCE,
             &params,
         );
-        self.push(message.told()?).await
+        self.push(message.told()?, Uuid::nil()).await
     }
 
     async fn market_get_reserved(&self, address: Address) -> Answer<TokenAmount> {
@@ -178,11 +210,18 @@ impl MarketApi for FullNodeApi {
         let _turn = self.0.funding.lock().await;
         let funds = self.run(move |s| s.funds(&holder)).await?;
         let mut funds = self.settle(holder, funds).await?;
-        funds.reserved = &funds.reserved + &amount;
-        let missing = shortfall(&funds.reserved, &self.available(address).await?);
+        let wanted = &funds.reserved + &amount;
+        let missing = shortfall(&wanted, &self.available(address).await?);
         if let Some(missing) = missing {
-            funds.payment = Some(self.pay_in(wallet, address, missing).await?);
+            let id = Uuid::new_v4();
+            let begun = Funds {
+                sending: Some(id),
+                ..funds.clone()
+            };
+            self.run(move |s| s.set_funds(&holder, &begun)).await?;
+            funds.payment = Some(self.pay_in(wallet, address, missing, id).await?);
         }
+        funds.reserved = wanted;
         let payment = funds.payment;
         self.run(move |s| s.set_funds(&holder, &funds)).await?;
         Ok(payment)
@@ -229,9 +268,14 @@ mod tests {
         let funds = Funds {
             reserved: atto(12),
             payment: Some(lotus_types::Cid::of_block(b"payment")),
+            sending: Some(Uuid::from_u128(7)),
         };
         let text = serde_json::to_string(&funds).expect("prints");
         let read: Funds = serde_json::from_str(&text).expect("reads");
         assert_eq!(read, funds);
+        // As earlier versions have kept it.
+        let old = r#"{"reserved":"12","payment":null}"#;
+        let read: Funds = serde_json::from_str(old).expect("reads");
+        assert_eq!((read.reserved, read.sending), (atto(12), None));
     }
 }

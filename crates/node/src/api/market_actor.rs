@@ -18,7 +18,9 @@ use lotus_types::{
     sector::PaddedPieceSize, wire,
 };
 
-use super::{Answer, FullNodeApi, Services, Told as _, miner_actor::with_margin};
+use super::{
+    Answer, FullNodeApi, Services, Told as _, number_of, pledge::with_margin, while_doing,
+};
 
 /// Share of the circulating supply that all deals' collateral is to make up: one in this many.
 const COLLATERAL_SUPPLY_SHARE: u64 = 100;
@@ -42,6 +44,7 @@ impl Services {
     pub(super) fn data_commitment(
         &self,
         tipset: &Tipset,
+        miner: Address,
         proof: RegisteredSealProof,
         deals: Vec<DealId>,
     ) -> Answer<Cid> {
@@ -52,14 +55,16 @@ impl Services {
             }],
         };
         let message = lotus_actors::call(
-            MARKET_ACTOR,
+            miner,
             MARKET_ACTOR,
             TokenAmount::zero(),
             market::method::COMPUTE_DATA_COMMITMENT,
             &params,
         )
         .told()?;
-        let receipt = self.states.call(&message, tipset).told()?.applied.receipt;
+        let called = self.states.call(&message, tipset).told();
+        let called = called.map_err(|e| while_doing("calling ComputeDataCommitment", e))?;
+        let receipt = called.applied.receipt;
         if !receipt.exit_code.is_success() {
             return Err(RpcError::new(format_args!(
                 "receipt for ComputeDataCommitment had exit code {}",
@@ -77,9 +82,7 @@ impl Services {
         client: &Address,
     ) -> Answer<BTreeMap<u64, Allocation>> {
         let tree = self.tree(tipset)?;
-        let Some(id) = tree.lookup_id(client).told()? else {
-            return Ok(BTreeMap::new());
-        };
+        let id = number_of(&tree, client)?;
         let state = tree.verifreg_state().told()?;
         match state.allocations(self.store(), id).told()? {
             Some(held) => Ok(held.entries().told()?.into_iter().collect()),

@@ -13,12 +13,12 @@
 use lotus_chain::HeadChange;
 use lotus_rpc_api::{RpcError, types::state::MsgLookup};
 use lotus_state::{messages::TipsetMessages, receipts};
-use lotus_types::{ChainEpoch, Cid, Message, Receipt, Tipset};
+use lotus_types::{Address, ChainEpoch, Cid, Message, MethodNum, Receipt, Tipset};
 
-use super::{Answer, FullNodeApi, Services, Told as _, id_of};
+use super::{Answer, FullNodeApi, Services, Told as _, chain::missing, id_of, while_doing};
 
 /// Stands for "as far back as the chain goes".
-const NO_LIMIT: ChainEpoch = -1;
+pub(super) const NO_LIMIT: ChainEpoch = -1;
 
 /// Where a message, or what replaced it, was executed.
 #[derive(Debug, Clone)]
@@ -26,6 +26,22 @@ pub(super) struct Found {
     tipset: Tipset,
     receipt: Receipt,
     message: Cid,
+}
+
+impl Found {
+    /// The tipset that carries the receipt: its state has the effects.
+    pub(super) const fn tipset(&self) -> &Tipset {
+        &self.tipset
+    }
+
+    pub(super) const fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// Which message it was; another one than wanted when that was replaced.
+    pub(super) const fn message(&self) -> Cid {
+        self.message
+    }
 }
 
 impl From<Found> for MsgLookup {
@@ -48,6 +64,13 @@ pub(super) struct Wanted {
     allow_replaced: bool,
 }
 
+impl Wanted {
+    /// Which method of whom it calls.
+    pub(super) const fn called(&self) -> (Address, MethodNum) {
+        (self.message.to, self.message.method)
+    }
+}
+
 fn same_call(a: &Message, b: &Message) -> bool {
     let key = |m: &Message| {
         (
@@ -68,7 +91,7 @@ impl Services {
         let message = self
             .chain
             .message(&cid)
-            .map_err(|e| RpcError::new(format_args!("failed to load message: {e}")))?;
+            .map_err(|e| while_doing("failed to load message", missing(&e)))?;
         Ok(Wanted {
             cid,
             message,

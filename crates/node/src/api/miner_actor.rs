@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use lotus_actors::{
+    ActorKind,
     miner::{
         self, DeadlineInfo, Schedule, SectorOnChainInfo, SectorPreCommitInfo,
         SectorPreCommitOnChainInfo,
     },
-    pledge, power,
+    power,
 };
 use lotus_rpc_api::{
     RpcError,
@@ -19,9 +20,7 @@ use lotus_rpc_api::{
         },
     },
 };
-use lotus_types::{
-    Address, BigInt, BitField, ChainEpoch, SectorNumber, Tipset, TipsetKey, TokenAmount,
-};
+use lotus_types::{Address, BitField, ChainEpoch, SectorNumber, Tipset, TipsetKey, TokenAmount};
 
 use super::{Answer, FullNodeApi, Services, Told as _, base58, told};
 
@@ -33,9 +32,7 @@ type Pick = fn(&miner::Partition) -> BitField;
 
 impl Services {
     pub(super) fn miner(&self, tipset: &Tipset, address: &Address) -> Answer<miner::State> {
-        let tree = self.tree(tipset)?;
-        let state = tree.miner_state(address).told()?;
-        state.ok_or_else(|| RpcError::new("failed to load miner actor: actor not found"))
+        self.state_of(tipset, address, ActorKind::Miner, "miner")
     }
 
     fn partitions(&self, deadline: &miner::Deadline) -> Answer<Vec<miner::Partition>> {
@@ -116,81 +113,6 @@ impl Services {
             has_min_power: meets,
         })
     }
-
-    /// The power that a sector will have, by its deals.
-    fn sector_power(
-        &self,
-        tipset: &Tipset,
-        miner: &Address,
-        info: &SectorPreCommitInfo,
-    ) -> Answer<BigInt> {
-        let market = self.tree(tipset)?.market_state().told()?;
-        let (mut plain, mut verified) = (BigInt::default(), BigInt::default());
-        for id in &info.deal_ids {
-            let deal = market.deal(self.store(), *id).told()?;
-            let (proposal, _) =
-                deal.ok_or_else(|| RpcError::new(format_args!("dealId {id} not found")))?;
-            let duration = proposal.end_epoch - proposal.start_epoch;
-            let weight = BigInt::from(proposal.piece_size).0 * duration;
-            let sum = if proposal.verified_deal {
-                &mut verified
-            } else {
-                &mut plain
-            };
-            sum.0 += weight;
-        }
-        let size = self
-            .miner(tipset, miner)?
-            .info(self.store())
-            .told()?
-            .sector_size;
-        let duration = info.expiration - tipset.height();
-        Ok(pledge::qa_power_for_weight(
-            size, duration, &plain, &verified,
-        ))
-    }
-
-    fn deposit(&self, tipset: &Tipset, miner: &Address) -> Answer<TokenAmount> {
-        // As if all of it were verified deals: the deposit does not depend on the data.
-        let size = self
-            .miner(tipset, miner)?
-            .info(self.store())
-            .told()?
-            .sector_size;
-        let power = pledge::qa_power_max(size);
-        let tree = self.tree(tipset)?;
-        let reward = tree.reward_state().told()?;
-        let network = tree.power_state().told()?;
-        Ok(with_margin(&pledge::pre_commit_deposit(
-            &reward.this_epoch_reward_smoothed,
-            &network.this_epoch_qa_power_smoothed,
-            &power,
-        )))
-    }
-
-    fn pledge(
-        &self,
-        tipset: &Tipset,
-        miner: &Address,
-        info: &SectorPreCommitInfo,
-    ) -> Answer<TokenAmount> {
-        let power = self.sector_power(tipset, miner, info)?;
-        let tree = self.tree(tipset)?;
-        let reward = tree.reward_state().told()?;
-        let network = tree.power_state().told()?;
-        Ok(with_margin(&pledge::initial_pledge(
-            &power,
-            &reward.this_epoch_baseline_power,
-            &reward.this_epoch_reward_smoothed,
-            &network.this_epoch_qa_power_smoothed,
-            &self.supply(tipset)?.circulating,
-        )))
-    }
-}
-
-/// A tenth more, so that the amount still suffices when the message is executed.
-pub(super) fn with_margin(amount: &TokenAmount) -> TokenAmount {
-    TokenAmount::from_atto(amount.atto() * 110_u32 / 100_u32)
 }
 
 fn info(info: miner::MinerInfo) -> MinerInfo {
@@ -259,6 +181,12 @@ impl StateMinerApi for FullNodeApi {
             let state = s.miner(&t, &miner)?;
             let balance = s.actor(&t, &miner)?.balance;
             let vested = state.vested_funds(s.store(), t.height()).told()?;
+            if state.unlocked_balance(&balance).is_none() {
+                return Err(RpcError::new(format_args!(
+                    "negative unlocked balance: {miner} holds {} only",
+                    balance.atto()
+                )));
+            }
             Ok(&state.available_balance(&balance) + &vested)
         })
         .await

@@ -16,6 +16,7 @@ use lotus_rpc_api::{
     RpcError,
     full::MinerApi,
     types::mining::{BlockTemplate, MiningBaseInfo},
+    wallet::{MsgMeta, WalletBackend as _},
 };
 use lotus_state::randomness::latest_beacon_entry;
 use lotus_types::{
@@ -82,7 +83,8 @@ impl Services {
         worker.ok_or_else(|| RpcError::new(format_args!("{miner} has no worker key")))
     }
 
-    fn create_block(&self, template: BlockTemplate) -> Answer<BlockMessage> {
+    /// The block of a template without its signature, and whose key signs it.
+    fn unsigned_block(&self, template: BlockTemplate) -> Answer<(Address, BlockMessage)> {
         let parents = self
             .chain
             .tipset(&template.parents)
@@ -108,7 +110,7 @@ impl Services {
             }
         }
         let root = self.chain.put_messages(&messages).told()?;
-        let mut header = BlockHeader {
+        let header = BlockHeader {
             miner: template.miner,
             ticket: template.ticket,
             election_proof: template.eproof,
@@ -126,11 +128,7 @@ impl Services {
             fork_signaling: 0,
             parent_base_fee: base_fee::next_base_fee(self.states.view(), &parents).told()?,
         };
-        let signature = self.wallet.sign(worker, &header.signing_bytes());
-        header.block_signature = Some(
-            signature.map_err(|e| RpcError::new(format_args!("failed to sign new block: {e}")))?,
-        );
-        Ok(BlockMessage {
+        let block = BlockMessage {
             bls_messages: messages.bls.iter().map(lotus_types::Message::cid).collect(),
             secpk_messages: messages
                 .secpk
@@ -138,7 +136,8 @@ impl Services {
                 .map(lotus_types::SignedMessage::cid)
                 .collect(),
             header,
-        })
+        };
+        Ok((worker, block))
     }
 }
 
@@ -165,6 +164,12 @@ impl MinerApi for FullNodeApi {
     }
 
     async fn miner_create_block(&self, template: BlockTemplate) -> Answer<BlockMessage> {
-        self.run(move |s| s.create_block(template)).await
+        let (worker, mut block) = self.run(move |s| s.unsigned_block(template)).await?;
+        let bytes = block.header.signing_bytes();
+        let meta = MsgMeta::of(MsgMeta::BLOCK);
+        let signed = self.0.wallet.sign(worker, bytes.into(), meta).await;
+        block.header.block_signature =
+            Some(signed.map_err(|e| RpcError::new(format_args!("failed to sign new block: {e}")))?);
+        Ok(block)
     }
 }

@@ -1,30 +1,37 @@
-//! Messages on their way to the chain, and their gas.
+//! Messages on their way to the chain.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this | pushing, listing, selecting, checking |
+//! | [`gas`] | estimates |
 //!
 //! # Invariants
 //! - From reading a nonce until the message with it is pooled, no other message is sent: two callers
 //!   at the same time get two nonces.
+//! - A message that was sent under a UUID is sent once, whoever asks again and whenever.
+//!
+//! # Lotus parity
+//! `node/impl/full/mpool.go`.
+
+mod gas;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
-use lotus_mpool::{Update, gas};
+use lotus_mpool::Update;
 use lotus_rpc_api::{
-    RpcError, Subscription, code,
-    full::{GasApi, MpoolApi},
+    RpcError, Subscription,
+    full::MpoolApi,
     types::{
         go::NilVec,
-        mpool::{MessageSendSpec, MpoolConfig, MpoolUpdate},
+        mpool::{MessageCheckStatus, MessagePrototype, MessageSendSpec, MpoolConfig, MpoolUpdate},
     },
 };
-use lotus_types::{
-    Address, Cid, Gas, Message, SignedMessage, Tipset, TipsetKey, TokenAmount, wire,
-};
+use lotus_types::{Address, Cid, Message, SignedMessage, Tipset, TipsetKey, wire};
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use super::{Answer, FullNodeApi, Told as _, told};
 
-/// Blocks within which a message is to be included, when its premium is estimated.
-const PREMIUM_BLOCKS: u64 = 10;
 /// Where the message that was sent under a UUID is kept.
 fn sent_as(id: &Uuid) -> String {
     format!("/mpool/sent/{id}")
@@ -48,70 +55,23 @@ impl FullNodeApi {
         self.run(move |s| s.key_behind(&address)).await
     }
 
+    /// The tipset of a key; the head for the empty one.
+    async fn loaded(&self, key: TipsetKey) -> Answer<Tipset> {
+        self.run(move |s| {
+            s.tipset(&key)
+                .map_err(|e| RpcError::new(format_args!("loading tipset {key}: {e}")))
+        })
+        .await
+    }
+
     /// Pending messages of a sender, by nonce, and the tipset that they follow.
     async fn pending_of(&self, sender: Address) -> Answer<(Tipset, Vec<SignedMessage>)> {
         let (tipset, pending) = self.0.mpool.pending_for(sender).await.told()?;
         Ok((tipset, pending.iter().map(|m| m.signed.clone()).collect()))
     }
 
-    async fn limit_of(&self, message: Message) -> Answer<Gas> {
-        let sender = self.key_of(message.from).await?;
-        let (tipset, pending) = self.pending_of(sender).await?;
-        self.run(move |s| {
-            gas::gas_limit(&s.states, &message, &pending, &tipset).map_err(|e| match e {
-                gas::EstimateError::OutOfGas => RpcError::with_code(code::OUT_OF_GAS, e),
-                other => RpcError::from_error(&other),
-            })
-        })
-        .await
-    }
-
-    async fn premium(&self, blocks: u64) -> Answer<TokenAmount> {
-        self.run(move |s| {
-            let head = s.chain.require_head().told()?;
-            let noise = gas::noise(&mut rand::thread_rng());
-            gas::premium(s.states.view(), &head, blocks, noise).told()
-        })
-        .await
-    }
-
-    fn cap(&self, base: &Tipset, message: &Message, blocks: i64) -> TokenAmount {
-        let blocks = u32::try_from(blocks.max(0)).unwrap_or(u32::MAX);
-        gas::fee_cap(base.parent_base_fee(), &message.gas_premium, blocks)
-    }
-
-    async fn estimate(
-        &self,
-        mut message: Message,
-        spec: Option<MessageSendSpec>,
-    ) -> Answer<Message> {
-        if message.gas_limit == 0 {
-            let limit = self
-                .limit_of(message.clone())
-                .await
-                .map_err(|e| wrapped("estimating gas used", e))?;
-            let config = self.0.mpool.config().await.told()?;
-            message.gas_limit = gas::with_margin(limit, config.gas_limit_overestimation);
-        }
-        if message.gas_premium.is_zero() {
-            message.gas_premium = self.premium(PREMIUM_BLOCKS).await?;
-        }
-        if message.gas_fee_cap.is_zero() {
-            let head = self.0.chain.require_head().told()?;
-            message.gas_fee_cap = self.cap(&head, &message, gas::FEE_CAP_BLOCKS.into());
-        }
-        let spec = spec.unwrap_or_default();
-        let most = if spec.max_fee.is_zero() {
-            self.0.default_max_fee.clone()
-        } else {
-            spec.max_fee
-        };
-        gas::cap_fees(&mut message, &most, spec.maximize_fee_cap);
-        Ok(message)
-    }
-
     /// The message that was sent under this UUID, so that a caller who asks twice pays once.
-    async fn sent_before(&self, id: Option<Uuid>) -> Answer<Option<SignedMessage>> {
+    pub(super) async fn sent_before(&self, id: Option<Uuid>) -> Answer<Option<SignedMessage>> {
         let Some(id) = id else { return Ok(None) };
         self.run(move |s| {
             let kept = s.chain.metadata().get(&sent_as(&id)).map_err(told)?;
@@ -124,6 +84,12 @@ impl FullNodeApi {
         let Some(id) = id else { return Ok(()) };
         let bytes = wire::to_cbor(sent);
         self.run(move |s| s.chain.metadata().set(&sent_as(&id), &bytes).map_err(told))
+            .await
+    }
+
+    async fn forget(&self, id: Option<Uuid>) -> Answer<()> {
+        let Some(id) = id else { return Ok(()) };
+        self.run(move |s| s.chain.metadata().remove(&sent_as(&id)).map_err(told))
             .await
     }
 
@@ -142,10 +108,14 @@ impl FullNodeApi {
         let sending = self.0.sending.lock().await;
         let id = spec.as_ref().map(|s| s.msg_uuid).filter(|id| !id.is_nil());
         if let Some(sent) = self.sent_before(id).await? {
+            // The node may have died before it was pooled; otherwise the pool says that it knows it.
+            if let Err(error) = self.mpool_push(sent.clone()).await {
+                tracing::debug!(cid = %sent.cid(), %error, "a message that was sent before");
+            }
             return Ok(sent);
         }
         let message = self
-            .estimate(message, spec)
+            .estimate(message, spec, &TipsetKey::default())
             .await
             .map_err(|e| wrapped("GasEstimateMessageGas error", e))?;
         if message.gas_premium > message.gas_fee_cap {
@@ -162,22 +132,31 @@ impl FullNodeApi {
             .await?;
         if balance < message.value {
             return Err(RpcError::new(format_args!(
-                "mpool push: not enough funds: {balance} < {}",
-                message.value
+                "mpool push: not enough funds: {} < {}",
+                balance.atto(),
+                message.value.atto()
             )));
         }
         let nonce = self.mpool_get_nonce(sender).await?;
-        let signed = self
-            .run(move |s| {
-                let message = Message { nonce, ..message };
-                s.wallet.sign_message(sender, message).told()
-            })
-            .await?;
-        self.mpool_push(signed.clone()).await?;
+        let message = Message { nonce, ..message };
+        let signed = self.0.wallet.sign_message(sender, message).await?;
+        // Before it is pooled, so that a crash in between does not send it twice.
         self.remember(id, &signed).await?;
+        if let Err(error) = self.mpool_push(signed.clone()).await {
+            self.forget(id).await?;
+            return Err(wrapped("mpool push: failed to push message", error));
+        }
         drop(sending);
         Ok(signed)
     }
+}
+
+/// The UUID of the `k`-th message of a batch; none stays none.
+fn nth(id: Uuid, k: u128) -> Uuid {
+    if id.is_nil() {
+        return id;
+    }
+    Uuid::from_u128(id.as_u128().wrapping_add(k))
 }
 
 /// The same failure with what was being done in front; callers still see its code.
@@ -191,14 +170,8 @@ fn wrapped(what: &str, error: RpcError) -> RpcError {
 #[async_trait]
 impl MpoolApi for FullNodeApi {
     async fn mpool_pending(&self, key: TipsetKey) -> Answer<Vec<SignedMessage>> {
-        // The pool follows the head; for another tipset it would have to be undone.
-        let (tipset, pending) = self.0.mpool.pending().await.told()?;
-        if !key.is_empty() && *tipset.key() != key {
-            return Err(RpcError::new(
-                "pending messages are known as of the head only",
-            ));
-        }
-        Ok(pending.iter().map(|m| m.signed.clone()).collect())
+        let target = self.loaded(key).await?;
+        self.0.mpool.pending_at(target).await.told()
     }
 
     async fn mpool_select(
@@ -206,7 +179,7 @@ impl MpoolApi for FullNodeApi {
         key: TipsetKey,
         ticket_quality: f64,
     ) -> Answer<NilVec<SignedMessage>> {
-        let target = self.run(move |s| s.tipset(&key)).await?;
+        let target = self.loaded(key).await?;
         let chosen = self.0.mpool.select(target, ticket_quality).await.told()?;
         Ok(chosen.iter().map(|m| m.signed.clone()).collect())
     }
@@ -249,8 +222,13 @@ impl MpoolApi for FullNodeApi {
         spec: Option<MessageSendSpec>,
     ) -> Answer<Vec<SignedMessage>> {
         let mut sent = Vec::with_capacity(messages.len());
-        for message in messages {
-            sent.push(self.send(message, spec.clone()).await?);
+        for (k, message) in (0u128..).zip(messages) {
+            // One UUID is for one message: each of a batch gets its own, the same when asked again.
+            let spec = spec.clone().map(|spec| MessageSendSpec {
+                msg_uuid: nth(spec.msg_uuid, k),
+                ..spec
+            });
+            sent.push(self.send(message, spec).await?);
         }
         Ok(sent)
     }
@@ -260,9 +238,31 @@ impl MpoolApi for FullNodeApi {
         let nonce = self.0.mpool.next_nonce(sender).await.told()?;
         nonce.ok_or_else(|| {
             RpcError::new(format_args!(
-                "resolution lookup failed ({sender}): actor not found"
+                "resolution lookup failed ({sender}): resolve address {sender}: actor not found"
             ))
         })
+    }
+
+    async fn mpool_check_messages(
+        &self,
+        messages: Vec<MessagePrototype>,
+    ) -> Answer<Vec<Vec<MessageCheckStatus>>> {
+        self.0.mpool.check_messages(messages).await.told()
+    }
+
+    async fn mpool_check_pending_messages(
+        &self,
+        sender: Address,
+    ) -> Answer<NilVec<Vec<MessageCheckStatus>>> {
+        let checks = self.0.mpool.check_pending(sender).await.told()?;
+        Ok(checks.into())
+    }
+
+    async fn mpool_check_replace_messages(
+        &self,
+        messages: Vec<Message>,
+    ) -> Answer<Vec<Vec<MessageCheckStatus>>> {
+        self.0.mpool.check_replacing(messages).await.told()
     }
 
     async fn mpool_sub(&self) -> Answer<Subscription<MpoolUpdate>> {
@@ -289,41 +289,5 @@ impl MpoolApi for FullNodeApi {
 
     async fn mpool_set_config(&self, config: MpoolConfig) -> Answer<()> {
         self.0.mpool.set_config(config).await.told()
-    }
-}
-
-#[async_trait]
-impl GasApi for FullNodeApi {
-    async fn gas_estimate_message_gas(
-        &self,
-        message: Message,
-        spec: Option<MessageSendSpec>,
-        _key: TipsetKey,
-    ) -> Answer<Message> {
-        self.estimate(message, spec).await
-    }
-
-    async fn gas_estimate_gas_limit(&self, message: Message, _key: TipsetKey) -> Answer<Gas> {
-        self.limit_of(message).await
-    }
-
-    async fn gas_estimate_fee_cap(
-        &self,
-        message: Message,
-        max_blocks: i64,
-        _key: TipsetKey,
-    ) -> Answer<TokenAmount> {
-        let head = self.0.chain.require_head().told()?;
-        Ok(self.cap(&head, &message, max_blocks))
-    }
-
-    async fn gas_estimate_gas_premium(
-        &self,
-        blocks: u64,
-        _sender: Address,
-        _gas_limit: Gas,
-        _key: TipsetKey,
-    ) -> Answer<TokenAmount> {
-        self.premium(blocks).await
     }
 }

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use lotus_actors::{
-    ActorKind, Manifest, StateTree, account, cron, datacap, init, market, miner, multisig, paych,
-    power, reward, system,
-    verifreg::{self, Allocation, Claim},
+    datacap,
+    verifreg::{Allocation, Claim},
 };
-use lotus_blockstore::SharedBlockstore;
 use lotus_crypto::draw_randomness_from_digest;
 use lotus_rpc_api::{
     RpcError,
@@ -21,75 +19,20 @@ use lotus_rpc_api::{
 };
 use lotus_state::supply;
 use lotus_types::{
-    ActorState, Address, BeaconEntry, BigInt, Bytes, ChainEpoch, Cid, DealId, Message,
-    RegisteredSealProof, Tipset, TipsetKey,
+    ActorState, Address, BeaconEntry, BigInt, Bytes, ChainEpoch, Cid, DealId, Message, MethodNum,
+    RegisteredSealProof, Tipset, TipsetKey, TokenAmount,
 };
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Answer, FullNodeApi, Services, Told as _, id_of, trace};
-
-/// The newest network version that this node knows.
-const NEWEST_VERSION: u32 = 17;
+use super::{
+    Answer, FullNodeApi, Services, Told as _, complete, id_of, messages::NO_LIMIT, number_of,
+    params, trace, while_doing,
+};
 
 impl Services {
-    pub(super) fn actor(&self, tipset: &Tipset, address: &Address) -> Answer<ActorState> {
-        let tree = self.tree(tipset)?;
-        if tree.lookup_id(address).told()?.is_none() {
-            return Err(RpcError::new(format_args!(
-                "resolution lookup failed ({address}): resolve address {address}: actor not found"
-            )));
-        }
-        tree.actor(address)
-            .told()?
-            .ok_or_else(|| RpcError::new("actor not found"))
-    }
-
-    /// An actor's state as JSON.
-    fn state_json(
-        &self,
-        tree: &StateTree<'_, SharedBlockstore>,
-        actor: &ActorState,
-    ) -> Answer<Value> {
-        let kind = tree.manifest().told()?.kind(&actor.code);
-        let kind =
-            kind.ok_or_else(|| RpcError::new(format_args!("unknown actor code {}", actor.code)))?;
-        let (store, head) = (self.store(), &actor.head);
-        match kind {
-            ActorKind::System => json::<system::State>(store, head),
-            ActorKind::Init => json::<init::State>(store, head),
-            ActorKind::Cron => json::<cron::State>(store, head),
-            ActorKind::Account => json::<account::State>(store, head),
-            ActorKind::Power => json::<power::State>(store, head),
-            ActorKind::Miner => json::<miner::State>(store, head),
-            ActorKind::Market => json::<market::State>(store, head),
-            ActorKind::PaymentChannel => json::<paych::State>(store, head),
-            ActorKind::Multisig => json::<multisig::State>(store, head),
-            ActorKind::Reward => json::<reward::State>(store, head),
-            ActorKind::VerifiedRegistry => json::<verifreg::State>(store, head),
-            ActorKind::DataCap => json::<datacap::State>(store, head),
-        }
-    }
-
     pub(super) fn supply(&self, tipset: &Tipset) -> Answer<supply::CirculatingSupply> {
         let tree = self.tree(tipset)?;
         supply::circulating(&self.network, &tree, tipset.height()).told()
-    }
-
-    fn account_key(&self, address: &Address, tipset: &Tipset) -> Answer<Address> {
-        self.states
-            .key_address(address, tipset)
-            .map_err(|e| RpcError::from_error(&e))
-    }
-
-    fn manifest(&self, version: u32) -> Answer<Manifest> {
-        if version != NEWEST_VERSION {
-            return Err(RpcError::new(format_args!(
-                "network version {version} is not supported"
-            )));
-        }
-        let head = self.chain.require_head().told()?;
-        self.tree(&head)?.manifest().told()
     }
 
     fn list_messages(
@@ -102,6 +45,14 @@ impl Services {
             return Err(RpcError::new(
                 "must specify at least To or From in message filter",
             ));
+        }
+        // Who is not there yet, has neither sent nor received anything.
+        let known = matching.to.or(matching.from).map(|address| {
+            let tree = self.tree(&from)?;
+            tree.lookup_id(&address).told()
+        });
+        if let Some(None) = known.transpose()? {
+            return Ok(Vec::new());
         }
         let mut found = Vec::new();
         for tipset in self.chain.walk_back(from) {
@@ -120,41 +71,27 @@ impl Services {
     }
 
     fn replay(&self, key: &TipsetKey, message: Cid) -> Answer<InvocResult> {
-        let tipset = if key.is_empty() {
+        let (tipset, message) = if key.is_empty() {
+            let searching = |e| while_doing(&format!("searching for msg {message}"), e);
             let head = self.chain.require_head().told()?;
-            let wanted = self.wanted(message, true)?;
-            let found = self.search(&wanted, &head, -1)?;
-            let found: MsgLookup = found
-                .ok_or_else(|| RpcError::new(format_args!("message {message} not found")))?
-                .into();
-            self.chain.parent(&self.tipset(&found.tipset)?).told()?
+            let wanted = self.wanted(message, true).map_err(searching)?;
+            let found = self.search(&wanted, &head, NO_LIMIT).map_err(searching)?;
+            let found =
+                found.ok_or_else(|| RpcError::new(format_args!("didn't find msg {message}")))?;
+            (self.chain.parent(found.tipset()).told()?, found.message())
         } else {
-            self.tipset(key)?
+            (self.tipset(key)?, message)
         };
         let executed = self.states.trace(&tipset).told()?;
-        let applied = executed
-            .messages
-            .into_iter()
-            .find(|m| !m.implicit && m.cid == message);
-        let applied = applied.ok_or_else(|| {
+        let mut all = executed.messages.into_iter();
+        let applied = all.find(|m| !m.implicit && m.cid == message);
+        applied.map(trace::applied).ok_or_else(|| {
             RpcError::new(format_args!(
                 "message {message} is not in tipset {}",
                 tipset.key()
             ))
-        })?;
-        let took = std::time::Duration::ZERO.into();
-        Ok(trace::result(
-            applied.cid,
-            applied.message,
-            applied.applied,
-            took,
-        ))
+        })
     }
-}
-
-fn json<T: Serialize + DeserializeOwned>(store: &SharedBlockstore, head: &Cid) -> Answer<Value> {
-    let state: T = lotus_actors::load(store, head, "actor state").told()?;
-    serde_json::to_value(&state).told()
 }
 
 #[async_trait]
@@ -165,10 +102,9 @@ impl StateApi for FullNodeApi {
 
     async fn state_read_state(&self, address: Address, key: TipsetKey) -> Answer<ReadState> {
         self.at(key, move |s, t| {
-            let actor = s.actor(&t, &address).map_err(|e| match e.code() {
-                Some(code) => RpcError::with_code(code, format_args!("getting actor: {e}")),
-                None => e,
-            })?;
+            let actor = s
+                .actor(&t, &address)
+                .map_err(|e| while_doing("getting actor", e))?;
             let state = s.state_json(&s.tree(&t)?, &actor)?;
             Ok(ReadState {
                 balance: actor.balance,
@@ -232,7 +168,10 @@ impl StateApi for FullNodeApi {
     ) -> Answer<Address> {
         self.at(key, move |s, t| {
             let id = address.id().ok_or_else(|| {
-                RpcError::new("failed to decode provided address as id addr: not an ID address")
+                RpcError::new(
+                    "failed to decode provided address as id addr: cannot get id from non id \
+                     address",
+                )
             })?;
             let mut found = None;
             let init = s.tree(&t)?.init_state().told()?;
@@ -253,11 +192,11 @@ impl StateApi for FullNodeApi {
     async fn state_call(&self, message: Message, key: TipsetKey) -> Answer<InvocResult> {
         self.at(key, move |s, t| {
             let called = s.states.call(&message, &t).told()?;
-            let cid = called.message.cid();
-            let mut result =
-                trace::result(cid, called.message, called.applied, called.duration.into());
-            result.gas_cost = trace::free();
-            Ok(result)
+            Ok(trace::tried(
+                called.message,
+                called.applied,
+                called.duration,
+            ))
         })
         .await
     }
@@ -272,24 +211,15 @@ impl StateApi for FullNodeApi {
         messages: Vec<Message>,
         key: TipsetKey,
     ) -> Answer<ComputeStateOutput> {
+        if epoch < 0 {
+            return Err(RpcError::new(format_args!("height {epoch} is negative")));
+        }
+        messages.iter().try_for_each(complete)?;
         self.at(key, move |s, t| {
-            if !messages.is_empty() || epoch != t.height() {
-                return Err(RpcError::new(
-                    "only the tipset's own messages at its own epoch can be computed",
-                ));
-            }
-            let executed = s.states.trace(&t).told()?;
-            let results = executed.messages.into_iter().map(|m| {
-                trace::result(
-                    m.cid,
-                    m.message,
-                    m.applied,
-                    std::time::Duration::ZERO.into(),
-                )
-            });
+            let computed = s.states.compute(epoch, messages, &t).told()?;
             Ok(ComputeStateOutput {
-                root: executed.state_root,
-                trace: results.collect(),
+                root: computed.state_root,
+                trace: computed.messages.into_iter().map(trace::applied).collect(),
             })
         })
         .await
@@ -317,8 +247,16 @@ impl StateApi for FullNodeApi {
         allow_replaced: bool,
     ) -> Answer<MsgLookup> {
         let wanted = self.run(move |s| s.wanted(message, allow_replaced)).await?;
+        let (to, method) = wanted.called();
         let confidence = ChainEpoch::try_from(confidence).unwrap_or(ChainEpoch::MAX);
-        Ok(self.wait_for(wanted, confidence, limit).await?.into())
+        let found = self.wait_for(wanted, confidence, limit).await?;
+        self.run(move |s| {
+            Ok(MsgLookup {
+                return_dec: s.decode_return(&found, &to, method)?,
+                ..found.into()
+            })
+        })
+        .await
     }
 
     async fn state_list_messages(
@@ -333,6 +271,27 @@ impl StateApi for FullNodeApi {
         .await
     }
 
+    async fn state_decode_params(
+        &self,
+        to: Address,
+        method: MethodNum,
+        params: Bytes,
+        key: TipsetKey,
+    ) -> Answer<Value> {
+        self.at(key, move |s, t| s.decode_params(&t, &to, method, &params))
+            .await
+    }
+
+    async fn state_encode_params(
+        &self,
+        code: Cid,
+        method: MethodNum,
+        params: Value,
+    ) -> Answer<Bytes> {
+        self.run(move |s| s.encode_params(&code, method, &params))
+            .await
+    }
+
     async fn state_network_name(&self) -> Answer<String> {
         Ok(self.0.network.name.clone())
     }
@@ -343,23 +302,7 @@ impl StateApi for FullNodeApi {
     }
 
     async fn state_get_network_params(&self) -> Answer<NetworkParams> {
-        let n = &self.0.network;
-        let proofs = n.sector_sizes.iter();
-        let upgrades = [
-            ("UpgradeLiftoffHeight", n.upgrades.liftoff),
-            ("UpgradeSharkHeight", n.upgrades.shark),
-        ];
-        Ok(NetworkParams {
-            network_name: n.name.clone(),
-            block_delay_secs: n.block_delay_secs,
-            consensus_miner_min_power: n.min_power(),
-            supported_proof_types: proofs
-                .filter_map(|size| RegisteredSealProof::for_sector_size(*size))
-                .collect(),
-            pre_commit_challenge_delay: n.pre_commit_challenge_delay,
-            fork_upgrade_params: upgrades.map(|(name, at)| (name.to_owned(), at)).into(),
-            eip155_chain_id: 0,
-        })
+        Ok(params::of(&self.0.network))
     }
 
     async fn state_actor_code_cids(&self, version: u32) -> Answer<BTreeMap<String, Cid>> {
@@ -368,14 +311,15 @@ impl StateApi for FullNodeApi {
     }
 
     async fn state_actor_manifest_cid(&self, version: u32) -> Answer<Cid> {
-        if version != NEWEST_VERSION {
-            return Err(RpcError::new(format_args!(
-                "network version {version} is not supported"
-            )));
-        }
-        self.0
-            .actors_manifest
-            .ok_or_else(|| RpcError::not_supported("Filecoin.StateActorManifestCID"))
+        self.run(move |s| s.manifest_cid(version)).await
+    }
+
+    async fn state_circulating_supply(&self, key: TipsetKey) -> Answer<TokenAmount> {
+        self.at(key, |s, t| {
+            // The state is that of the epoch before.
+            supply::exact(&s.tree(&t)?, t.height() - 1).told()
+        })
+        .await
     }
 
     async fn state_vm_circulating_supply_internal(
@@ -425,18 +369,24 @@ impl StateApi for FullNodeApi {
     }
 
     async fn state_get_beacon_entry(&self, epoch: ChainEpoch) -> Answer<BeaconEntry> {
+        let head = self.0.chain.require_head().told()?;
+        if epoch <= head.height() {
+            return self
+                .run(move |s| s.states.randomness(&head).beacon_entry(epoch.max(0)).told())
+                .await;
+        }
         let beacon = self.0.beacons.beacon_for_epoch(epoch);
         beacon.entry(beacon.max_round_for_epoch(epoch)).await.told()
     }
 
     async fn state_compute_data_cid(
         &self,
-        _miner: Address,
+        miner: Address,
         proof: RegisteredSealProof,
         deals: Vec<DealId>,
         key: TipsetKey,
     ) -> Answer<Cid> {
-        self.at(key, move |s, t| s.data_commitment(&t, proof, deals))
+        self.at(key, move |s, t| s.data_commitment(&t, miner, proof, deals))
             .await
     }
 
@@ -454,13 +404,9 @@ impl StateApi for FullNodeApi {
     ) -> Answer<Option<BigInt>> {
         self.at(key, move |s, t| {
             let tree = s.tree(&t)?;
-            let Some(id) = tree.lookup_id(&address).told()? else {
-                return Ok(None);
-            };
+            let id = id_of(&tree, &address)?;
             let state = tree.verifreg_state().told()?;
-            state
-                .verifier_data_cap(s.store(), &Address::new_id(id))
-                .told()
+            state.verifier_data_cap(s.store(), &id).told()
         })
         .await
     }
@@ -472,9 +418,7 @@ impl StateApi for FullNodeApi {
     ) -> Answer<Option<BigInt>> {
         self.at(key, move |s, t| {
             let tree = s.tree(&t)?;
-            let Some(id) = tree.lookup_id(&address).told()? else {
-                return Ok(None);
-            };
+            let id = number_of(&tree, &address)?;
             let state = tree.state::<datacap::State>(
                 &lotus_networks::singletons::DATACAP_ACTOR,
                 "datacap actor state",
@@ -529,9 +473,7 @@ impl StateApi for FullNodeApi {
     ) -> Answer<BTreeMap<u64, Claim>> {
         self.at(key, move |s, t| {
             let tree = s.tree(&t)?;
-            let Some(id) = tree.lookup_id(&provider).told()? else {
-                return Ok(BTreeMap::new());
-            };
+            let id = number_of(&tree, &provider)?;
             let state = tree.verifreg_state().told()?;
             let Some(claims) = state.claims(s.store(), id).told()? else {
                 return Ok(BTreeMap::new());

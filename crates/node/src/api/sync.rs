@@ -16,7 +16,7 @@ use lotus_rpc_api::{
 use lotus_types::{BlockHeader, BlockMessage, Cid, TipsetKey};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Answer, FullNodeApi, Services, Told as _};
+use super::{Answer, FullNodeApi, Services, Told as _, complete};
 
 fn time(at: UnixTime) -> Time {
     Time {
@@ -75,6 +75,7 @@ impl SyncApi for FullNodeApi {
     }
 
     async fn sync_submit_block(&self, block: BlockMessage) -> Answer<()> {
+        complete(&block.header)?;
         self.0.sync.submit_block(block).await.told()
     }
 

@@ -1,9 +1,19 @@
 //! Keys.
+//!
+//! # Lotus parity
+//! `node/impl/full/wallet.go`. Only signing resolves ID addresses; a signature is checked against the
+//! key address that is given. What is signed for a client is of a kind that the node does not know, so
+//! a Ledger device signs chain messages alone.
 
 use async_trait::async_trait;
-use lotus_rpc_api::{RpcError, full::WalletApi};
+use lotus_rpc_api::{
+    RpcError,
+    full::WalletApi,
+    wallet::{MsgMeta, WalletBackend as _},
+};
 use lotus_types::{
-    Address, Bytes, KeyInfo, KeyType, Message, Signature, SignedMessage, TokenAmount,
+    Address, AddressError, Bytes, KeyInfo, KeyType, Message, Protocol, Signature, SignatureType,
+    SignedMessage, TokenAmount,
 };
 
 use super::{Answer, FullNodeApi, Services, Told as _};
@@ -11,7 +21,7 @@ use super::{Answer, FullNodeApi, Services, Told as _};
 impl Services {
     /// The key behind an address, as the chain's head says.
     pub(super) fn key_behind(&self, address: &Address) -> Answer<Address> {
-        if address.is_key() {
+        if address.is_key() || address.protocol() == Some(Protocol::Delegated) {
             return Ok(*address);
         }
         let head = self.chain.require_head().told()?;
@@ -24,15 +34,15 @@ impl Services {
 #[async_trait]
 impl WalletApi for FullNodeApi {
     async fn wallet_new(&self, kind: KeyType) -> Answer<Address> {
-        self.run(move |s| s.wallet.new_key(&kind).told()).await
+        self.0.wallet.new_key(kind).await
     }
 
     async fn wallet_has(&self, address: Address) -> Answer<bool> {
-        self.run(move |s| s.wallet.has(address).told()).await
+        self.0.wallet.has(address).await
     }
 
     async fn wallet_list(&self) -> Answer<Vec<Address>> {
-        self.run(|s| s.wallet.list().told()).await
+        self.0.wallet.list().await
     }
 
     async fn wallet_balance(&self, address: Address) -> Answer<TokenAmount> {
@@ -44,8 +54,9 @@ impl WalletApi for FullNodeApi {
     }
 
     async fn wallet_sign(&self, address: Address, data: Bytes) -> Answer<Signature> {
-        self.run(move |s| s.wallet.sign(s.key_behind(&address)?, &data).told())
-            .await
+        let key = self.run(move |s| s.key_behind(&address)).await?;
+        let meta = MsgMeta::of(MsgMeta::UNKNOWN);
+        self.0.wallet.sign(key, data, meta).await
     }
 
     async fn wallet_sign_message(
@@ -53,12 +64,8 @@ impl WalletApi for FullNodeApi {
         address: Address,
         message: Message,
     ) -> Answer<SignedMessage> {
-        self.run(move |s| {
-            s.wallet
-                .sign_message(s.key_behind(&address)?, message)
-                .told()
-        })
-        .await
+        let key = self.run(move |s| s.key_behind(&address)).await?;
+        self.0.wallet.sign_message(key, message).await
     }
 
     async fn wallet_verify(
@@ -67,35 +74,40 @@ impl WalletApi for FullNodeApi {
         data: Bytes,
         signature: Signature,
     ) -> Answer<bool> {
-        self.run(move |s| {
-            let signer = s.key_behind(&address)?;
-            Ok(lotus_crypto::verify(&signature, &signer, &data).is_ok())
+        self.run(move |_| {
+            let checked = match signature.kind {
+                SignatureType::Delegated => {
+                    lotus_crypto::delegated::verify(&signature.data, &address, &data)
+                }
+                _ => lotus_crypto::verify(&signature, &address, &data),
+            };
+            Ok(checked.is_ok())
         })
         .await
     }
 
     async fn wallet_default_address(&self) -> Answer<Address> {
-        self.run(|s| s.wallet.default_address().told()).await
+        self.0.wallet.default_address().await
     }
 
     async fn wallet_set_default(&self, address: Address) -> Answer<()> {
-        self.run(move |s| s.wallet.set_default(address).told())
-            .await
+        self.0.wallet.set_default(address).await
     }
 
     async fn wallet_export(&self, address: Address) -> Answer<KeyInfo> {
-        self.run(move |s| s.wallet.export(address).told()).await
+        self.0.wallet.export(address).await
     }
 
     async fn wallet_import(&self, key: KeyInfo) -> Answer<Address> {
-        self.run(move |s| s.wallet.import(&key).told()).await
+        self.0.wallet.import(key).await
     }
 
     async fn wallet_delete(&self, address: Address) -> Answer<()> {
-        self.run(move |s| s.wallet.delete(address).told()).await
+        self.0.wallet.delete(address).await
     }
 
     async fn wallet_validate_address(&self, text: String) -> Answer<Address> {
-        text.parse().told()
+        text.parse()
+            .map_err(|error: AddressError| RpcError::from_error(&error))
     }
 }

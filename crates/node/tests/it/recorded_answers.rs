@@ -3,48 +3,22 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use lotus_beacon::MockBeacon;
-use lotus_blockstore::car::{CarLimits, CarReader};
+use lotus_blockstore::{SharedBlockstore, car};
 use lotus_networks::Network;
-use lotus_node::{FullNodeConfig, start_full_node};
-use lotus_ports::beacon::BeaconSchedule;
+use lotus_node::{RunningNode, offline::OfflineChain};
 use lotus_proofs::MockVerifier;
 use lotus_rpc_api::{CallStyle, Dispatcher, Outcome, Permission, full};
 use lotus_runtime::{metrics::Metrics, supervisor::Supervisor};
-use lotus_types::{Cid, KeyInfo};
+use lotus_types::{Cid, KeyInfo, TipsetKey};
 use lotus_vm::{BundleStore, FilecoinVm};
 use serde_json::{Value, value::RawValue};
 
 const FAKE_PROOFS_MANIFEST: &str = "bafy2bzaceas7ozlvrnt7hjwccu5vlgioqltszouymtbacntg44g5mgvaqvypw";
-
-/// Methods whose answers are known to differ, or that are not served yet.
-const NOT_YET: &[&str] = &[
-    "ChainGetNode",
-    "ChainStatObj",
-    "MsigAddPropose",
-    "MsigApprove",
-    "MsigCancel",
-    "MsigCreate",
-    "MsigGetAvailableBalance",
-    "MsigGetPending",
-    "MsigGetVested",
-    "MsigGetVestingSchedule",
-    "MsigPropose",
-    "MsigRemoveSigner",
-    "MsigSwapPropose",
-    "StateCall",
-    "StateCirculatingSupply",
-    "StateDecodeParams",
-    "StateEncodeParams",
-    "StateReplay",
-];
 
 #[derive(serde::Deserialize)]
 struct Call {
@@ -88,54 +62,32 @@ fn strip(value: &mut Value) {
     }
 }
 
-async fn dispatcher(name: &str) -> (Dispatcher, Supervisor) {
-    let network = Network {
-        actors_manifest: None,
-        ..Network::devnet("test")
-    };
-    let beacons = BeaconSchedule::new(Arc::new(MockBeacon));
+/// The recorded chain as an offline node.
+pub(crate) async fn node_of(name: &str) -> (RunningNode, Supervisor) {
+    let blocks = SharedBlockstore::memory();
     let manifest: Cid = FAKE_PROOFS_MANIFEST.parse().unwrap();
-    let mut config = FullNodeConfig::in_memory(
-        network,
-        Arc::new(FilecoinVm::new()),
-        Arc::new(MockVerifier),
-        beacons,
-    );
-    config.actors_manifest = Some(manifest);
     let bundle = BundleStore::from_environment()
         .load(&manifest)
         .unwrap_or_else(|e| panic!("{e}"));
-    bundle.load_into(&config.stores.blocks).unwrap();
-    let chain = lotus_node::genesis::open_chain(&config.stores).unwrap();
-    let file = File::open(fixture(name).join("chain.car.zst")).unwrap();
-    let car = CarReader::new(file, CarLimits::default()).unwrap();
-    let imported = chain.import(car, |_| ControlFlow::Continue(())).unwrap();
-    chain.set_head(&imported.head).unwrap();
-    let wallet = lotus_wallet::Wallet::new(Arc::clone(&config.keys));
-    for key in keys(name) {
-        wallet.import(&key).unwrap();
-    }
+    bundle.load_into(&blocks).unwrap();
+    let loaded = car::load_file(&fixture(name).join("chain.car.zst"), &blocks).unwrap();
+    let head = loaded.roots.into_iter().map(Cid::from).collect();
+    let chain = OfflineChain {
+        keys: keys(name),
+        ..OfflineChain::mock(
+            blocks,
+            TipsetKey::new(head),
+            Network::devnet("an offline node"),
+            Arc::new(FilecoinVm::from_environment()),
+            Arc::new(MockVerifier),
+        )
+    };
     let supervisor = Supervisor::new(Duration::from_secs(5));
-    // The chain was exported with the genesis state only: execute it from there.
-    let states = lotus_node::start::states(&config, &chain);
-    let mut tipsets: Vec<_> = chain
-        .walk_back(imported.head)
-        .collect::<Result<_, _>>()
-        .unwrap();
-    tipsets.reverse();
-    tokio::task::spawn_blocking(move || {
-        for pair in tipsets.windows(2) {
-            let state = states.tipset_state(&pair[0]).unwrap();
-            assert_eq!(state.state_root, pair[1].parent_state_root());
-            assert_eq!(state.receipts_root, pair[1].parent_message_receipts());
-        }
-    })
-    .await
-    .unwrap();
-    let node = start_full_node(config, &supervisor.tasks(), &Metrics::new("test"))
+    let node = chain
+        .start(&supervisor.tasks(), &Metrics::new("test"), |_| {})
         .await
         .unwrap();
-    (full::dispatcher(&node.api), supervisor)
+    (node, supervisor)
 }
 
 fn keys(name: &str) -> Vec<KeyInfo> {
@@ -183,24 +135,37 @@ async fn difference(node: &Dispatcher, call: &Call) -> Option<String> {
     }
 }
 
+fn recorded(name: &str, version: &str) -> String {
+    if let Some(folder) = std::env::var_os("LOTUS_RECORDED_CALLS") {
+        let file = format!("{name}/rpc-{version}.jsonl");
+        return std::fs::read_to_string(PathBuf::from(folder).join(file)).unwrap();
+    }
+    if version == "v0" {
+        return std::fs::read_to_string(fixture(name).join("rpc-v0.jsonl")).unwrap();
+    }
+    let packed = std::fs::read(fixture(name).join("rpc-v1.jsonl.zst")).unwrap();
+    String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap()
+}
+
 async fn compare(name: &str) {
-    let (node, _supervisor) = dispatcher(name).await;
-    let path = std::env::var_os("LOTUS_RECORDED_CALLS").map_or_else(
-        || fixture(name).join("rpc-v1.read.jsonl"),
-        |d| PathBuf::from(d).join(name).join("rpc-v1.jsonl"),
-    );
-    let text = std::fs::read_to_string(path).unwrap();
+    let (node, _supervisor) = node_of(name).await;
     let mut counts: BTreeMap<String, Count> = BTreeMap::new();
-    for line in text.lines() {
-        let call: Call = serde_json::from_str(line).unwrap();
-        let found = difference(&node, &call).await;
-        let count = counts.entry(call.method.clone()).or_default();
-        match found {
-            None => count.equal += 1,
-            Some(difference) => {
-                count.different += 1;
-                let short: String = difference.chars().take(1500).collect();
-                count.example = format!("{} → {short}", call.params.get());
+    let versions = [
+        ("v1", full::dispatcher(&node.api)),
+        ("v0", full::v0::dispatcher(&node.api)),
+    ];
+    for (version, node) in versions {
+        for line in recorded(name, version).lines() {
+            let call: Call = serde_json::from_str(line).unwrap();
+            let found = difference(&node, &call).await;
+            let count = counts.entry(call.method.clone()).or_default();
+            match found {
+                None => count.equal += 1,
+                Some(difference) => {
+                    count.different += 1;
+                    let short: String = difference.chars().take(1500).collect();
+                    count.example = format!("{version} {} → {short}", call.params.get());
+                }
             }
         }
     }
@@ -208,13 +173,11 @@ async fn compare(name: &str) {
     for (method, count) in &counts {
         println!("{method:<42} {:>5} {:>9}", count.equal, count.different);
     }
-    let wrong = counts
-        .iter()
-        .filter(|(method, count)| count.different > 0 && !NOT_YET.contains(&method.as_str()));
+    let wrong = counts.iter().filter(|(_, count)| count.different > 0);
     let wrong: Vec<_> = wrong.map(|(m, c)| format!("{m} {}", c.example)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     let equal: usize = counts.values().map(|c| c.equal).sum();
-    assert!(equal > 100, "only {equal} answers were compared");
+    assert!(equal > 2500, "only {equal} answers were compared");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
