@@ -10,20 +10,17 @@
 //! caller's connection, and no worker asks for one.
 
 mod actor;
-mod common;
-mod net;
 mod sealing;
 mod sectors;
 mod status;
 mod storage;
 mod workers;
 
-use std::{error::Error, fmt, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{error::Error, fmt, path::PathBuf, sync::Arc};
 
 use lotus_net::NetService;
-use lotus_networks::Network;
 use lotus_proving::{window::WindowPoStScheduler, winning::Miner};
-use lotus_rpc::{JwtSecret, PushStreams};
+use lotus_rpc::{Process, PushStreams};
 use lotus_rpc_api::{
     Dispatcher, RpcError,
     full::FullNode,
@@ -31,14 +28,13 @@ use lotus_rpc_api::{
         ActorApi, DealsApi, MinerMarketApi, PiecesApi, SealingApi, SectorsApi, StorageIndexApi,
         WorkerReturnApi, WorkersApi,
     },
-    node::{CommonApi, NetApi},
+    node::{CommonApi, HasHost, HasProcess, NetApi},
     types::market::AddressConfig,
 };
-use lotus_runtime::{config::MinerConfig, logging::LogHandle, supervisor::Tasks};
+use lotus_runtime::config::MinerConfig;
 use lotus_sealer::{Manager, index::Index, store::Store};
 use lotus_sealing::Sealing;
 use lotus_types::{ActorId, Address};
-use uuid::Uuid;
 
 use crate::NodeChain;
 
@@ -57,7 +53,6 @@ impl PiecesApi for NoMarket {}
 /// What the API's methods call.
 pub(crate) struct Services {
     pub(crate) miner: ActorId,
-    pub(crate) network: Arc<Network>,
     pub(crate) chain: NodeChain,
     pub(crate) index: Arc<Index>,
     pub(crate) store: Arc<Store>,
@@ -69,15 +64,11 @@ pub(crate) struct Services {
     pub(crate) window: Option<WindowPoStScheduler>,
     pub(crate) mining: Option<Miner>,
     pub(crate) net: NetService,
-    pub(crate) jwt: JwtSecret,
+    pub(crate) process: Process,
     /// An admin token, for calls to workers.
     pub(crate) token: String,
-    pub(crate) log: Option<LogHandle>,
     pub(crate) address_config: AddressConfig,
     pub(crate) settings: MinerConfig,
-    pub(crate) tasks: Tasks,
-    pub(crate) session: Uuid,
-    pub(crate) started: SystemTime,
 }
 
 impl Services {
@@ -98,6 +89,18 @@ pub struct StorageMinerApi(pub(crate) Arc<Services>);
 impl fmt::Debug for StorageMinerApi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StorageMinerApi({})", self.0.miner_address())
+    }
+}
+
+impl HasProcess for StorageMinerApi {
+    fn process(&self) -> &dyn CommonApi {
+        &self.0.process
+    }
+}
+
+impl HasHost for StorageMinerApi {
+    fn host(&self) -> &dyn NetApi {
+        &self.0.net
     }
 }
 

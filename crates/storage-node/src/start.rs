@@ -1,10 +1,6 @@
 //! Putting a storage provider together, in order of dependency.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lotus_net::{HostKey, Metrics as NetMetrics, NetConfig, NetService};
 use lotus_ports::{clock::Clock, proofs::Prover};
@@ -12,8 +8,12 @@ use lotus_proving::{
     window::{WindowConfig, WindowDeps, WindowPoStScheduler},
     winning::{Miner, MinerConfig, MinerDeps, SlashFilter},
 };
-use lotus_rpc::PushStreams;
-use lotus_rpc_api::{Permission, miner::StorageIndexApi};
+use lotus_rpc::{Process, PushStreams};
+use lotus_rpc_api::{
+    Permission,
+    miner::{self, StorageIndexApi},
+    types::node::ApiVersion,
+};
 use lotus_runtime::{config::StorageConfig, metrics::Metrics, supervisor::Tasks};
 use lotus_sealer::{
     LocalWorker, Manager, ManagerDeps, SealError, WorkerDeps, calls::CallStore, index::Index,
@@ -21,7 +21,6 @@ use lotus_sealer::{
 };
 use lotus_sealing::{Sealing, SealingDeps};
 use lotus_types::ActorId;
-use uuid::Uuid;
 
 use crate::{
     NodeChain, StorageMinerApi,
@@ -162,15 +161,20 @@ pub async fn start_storage_node(
     let net = start_net(config.net, &config.host_key, tasks, metrics)?;
     let identity = Identity::new(config.miner, &config.host_key);
     let block_time = Duration::from_secs(config.network.block_delay_secs);
-    announce(
-        tasks,
-        identity.announce(chain.clone(), config.clock, block_time),
-    );
+    let announcing = identity.announce(chain.clone(), config.clock, block_time);
+    announce(tasks, announcing);
 
     let streams = PushStreams::default();
+    let process = Process::new(
+        ApiVersion::MINER,
+        config.network.block_delay_secs,
+        miner::methods(),
+        config.jwt,
+        tasks.clone(),
+    )
+    .with_log(config.log);
     let api = Arc::new(StorageMinerApi::new(Services {
         miner: config.miner,
-        network: config.network,
         chain: chain.clone(),
         index: Arc::clone(&index),
         store: Arc::clone(&store),
@@ -181,14 +185,10 @@ pub async fn start_storage_node(
         window: window.clone(),
         mining: mining.clone(),
         net: net.clone(),
-        jwt: config.jwt,
+        process,
         token,
-        log: config.log,
         address_config,
         settings: config.settings,
-        tasks: tasks.clone(),
-        session: Uuid::new_v4(),
-        started: SystemTime::now(),
     }));
     Ok(RunningStorageNode {
         api,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lotus_networks::Network;
+use lotus_node::Wallets;
 use lotus_ports::clock::ManualClock;
 use lotus_proving::winning::plan::Timing;
 use lotus_runtime::supervisor::Supervisor;
@@ -27,6 +28,7 @@ pub struct Ensemble {
     block_time: Duration,
     proofs: Proofs,
     idle: Vec<usize>,
+    wallets: Wallets,
 }
 
 impl Default for Ensemble {
@@ -37,6 +39,7 @@ impl Default for Ensemble {
             block_time: Duration::from_secs(4),
             proofs: Proofs::Mock,
             idle: Vec::new(),
+            wallets: Wallets::default(),
         }
     }
 }
@@ -78,6 +81,13 @@ impl Ensemble {
     #[must_use]
     pub fn block_time(mut self, seconds: u64) -> Self {
         self.block_time = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Wallets that every node has beside the one of its own keys.
+    #[must_use]
+    pub fn wallets(mut self, wallets: Wallets) -> Self {
+        self.wallets = wallets;
         self
     }
 
@@ -141,6 +151,7 @@ impl Ensemble {
         let common = Common {
             network,
             proofs: self.proofs,
+            wallets: self.wallets.clone(),
             bundle,
             genesis,
             genesis_time: GENESIS_TIME,

@@ -36,7 +36,7 @@ const OWNER_FIL: u64 = 10_000_000;
 /// The VM of this process: the actors are compiled once, however many nodes there are.
 pub fn vm() -> Arc<FilecoinVm> {
     static VM: OnceLock<Arc<FilecoinVm>> = OnceLock::new();
-    Arc::clone(VM.get_or_init(|| Arc::new(FilecoinVm::new())))
+    Arc::clone(VM.get_or_init(|| Arc::new(FilecoinVm::from_environment())))
 }
 
 /// The beacon of test networks.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use lotus_networks::Network;
-use lotus_node::{FullNodeApi, FullNodeConfig, RunningNode, ensure_genesis, start_full_node};
+use lotus_node::{
+    FullNodeApi, FullNodeConfig, RunningNode, Wallets, ensure_genesis, start_full_node,
+};
 use lotus_ports::{clock::ManualClock, network::PeerId};
 use lotus_rpc_api::full::FullNode;
 use lotus_runtime::{metrics::Metrics, supervisor::Tasks};
@@ -25,6 +27,7 @@ pub struct TestNode {
 pub(crate) struct Common {
     pub(crate) network: Network,
     pub(crate) proofs: Proofs,
+    pub(crate) wallets: Wallets,
     pub(crate) bundle: Bundle,
     pub(crate) genesis: Vec<u8>,
     /// Unix seconds.
@@ -42,6 +45,7 @@ impl TestNode {
             genesis::beacons(),
         );
         config.clock = Arc::new(common.clock.clone());
+        config.wallets = common.wallets.clone();
         config.actors_manifest = common.network.actors_manifest;
         // Two hosts that lost each other are brought together again within moments.
         config.net.gossip.heartbeat = std::time::Duration::from_millis(200);

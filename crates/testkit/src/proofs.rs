@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
+use lotus_networks::bundles;
 use lotus_ports::proofs::{
     AggregateSealVerifyInfo, PoStVerifyInfo, ProofError, Prover, Randomness, ReplicaUpdateInfo,
     SealVerifyInfo, Verifier,
 };
 use lotus_proofs::{FilecoinProver, FilecoinVerifier, MockProver, MockVerifier};
-use lotus_types::{ActorId, Cid, RegisteredPoStProof};
+use lotus_types::{ActorId, RegisteredPoStProof};
 use lotus_vm::{Bundle, BundleStore};
-
-/// Manifests of the bundles that `make bundle` builds.
-const FAKE_PROOFS_BUNDLE: &str = "bafy2bzaceas7ozlvrnt7hjwccu5vlgioqltszouymtbacntg44g5mgvaqvypw";
-const DEVNET_BUNDLE: &str = "bafy2bzacecvjqaywfzles6mdpsupzostucfam2vmz6fo4du445wdw6z73uosk";
 
 /// Whether sectors are really sealed and proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,11 +58,10 @@ impl Proofs {
     /// The actors that go with the proofs.
     pub(crate) fn bundle(self) -> Bundle {
         let manifest = if self.are_mocked() {
-            FAKE_PROOFS_BUNDLE
+            bundles::testing_fake_proofs()
         } else {
-            DEVNET_BUNDLE
+            bundles::devnet()
         };
-        let manifest: Cid = manifest.parse().expect("a constant CID");
         let found = BundleStore::from_environment().load(&manifest);
         found.unwrap_or_else(|error| panic!("{error}; `make bundle` builds the actors"))
     }

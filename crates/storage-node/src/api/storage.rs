@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use lotus_rpc_api::{
     Permission, RpcError,
     miner::StorageIndexApi,
+    node::CommonApi as _,
     types::storage::{
         Decl, FsStat, HealthReport, PathType, SectorFileType, SectorLocks, SectorStorageInfo,
         StorageId, StorageInfo,
@@ -151,6 +152,6 @@ impl StorageIndexApi for StorageMinerApi {
     }
 
     async fn storage_auth_verify(&self, token: String) -> Answer<Vec<Permission>> {
-        self.0.jwt.verify(&token).told()
+        self.0.process.auth_verify(token).await
     }
 }

@@ -7,13 +7,15 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use lotus_net::{HostKey, NetConfig};
+use lotus_networks::Network;
 use lotus_ports::clock::Clock;
 use lotus_proofs::mock::MockProver;
+use lotus_rpc::JwtSecret;
 use lotus_rpc_api::{
     CallStyle, Outcome, Permission,
     full::{
-        ChainApi, ClientApi, FullNode, GasApi, MarketApi, MinerApi, MpoolApi, MsigApi, StateApi,
-        StateMarketApi, StateMinerApi, SyncApi, WalletApi,
+        ChainApi, ClientApi, FevmApi, FullNode, GasApi, MarketApi, MinerApi, MpoolApi, MsigApi,
+        PaychApi, StateApi, StateMarketApi, StateMinerApi, SyncApi, WalletApi,
     },
     types::{sealing::SectorStatus, state::MinerInfo},
 };
@@ -62,6 +64,8 @@ impl SyncApi for Node {}
 impl MarketApi for Node {}
 impl ClientApi for Node {}
 impl MsigApi for Node {}
+impl PaychApi for Node {}
+impl FevmApi for Node {}
 
 #[async_trait]
 impl StateMinerApi for Node {

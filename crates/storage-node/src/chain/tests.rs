@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use lotus_proving::winning::MiningChain;
 use lotus_rpc_api::{
     full::{
-        ClientApi, FullNode, GasApi, MarketApi, MinerApi, MpoolApi, MsigApi, StateApi,
-        StateMarketApi, StateMinerApi, SyncApi, WalletApi,
+        ClientApi, FevmApi, FullNode, GasApi, MarketApi, MinerApi, MpoolApi, MsigApi, PaychApi,
+        StateApi, StateMarketApi, StateMinerApi, SyncApi, WalletApi,
     },
     node::{CommonApi, NetApi},
     types::state::{MarketDeal, SectorLocation},
@@ -51,6 +51,8 @@ impl SyncApi for Node {}
 impl MarketApi for Node {}
 impl ClientApi for Node {}
 impl MsigApi for Node {}
+impl PaychApi for Node {}
+impl FevmApi for Node {}
 
 #[async_trait]
 impl StateMarketApi for Node {

@@ -4,10 +4,15 @@
 //! parameters.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod accounts;
+mod escrow;
 mod following;
 mod heads;
+mod javascript;
 mod messages;
 mod parameters;
 mod partitions;
+mod pool;
+mod remote_wallet;
 mod tipsets;
 mod window_post;
