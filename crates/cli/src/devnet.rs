@@ -10,7 +10,8 @@
 //! - Processes stop in the order worker, miner, daemon, beacon, and are killed only when they do not
 //!   within a limit. What a killed supervisor leaves is found by the next start and stopped first.
 //! - A process that dies is told of with the end of its log and started again, at most three times in
-//!   ten minutes; in `check` never.
+//!   ten minutes; in `check` never, unless it kills them itself (`--kill`).
+//! - Whether proofs are real or mock ones is fixed with the genesis, by the actors.
 //! - Every wait has a limit.
 //!
 //! # Lotus parity
@@ -23,6 +24,8 @@ mod beacon;
 mod block_time;
 mod check;
 mod fleet;
+mod json;
+mod kill;
 mod layout;
 mod logs;
 mod network;
@@ -35,6 +38,7 @@ mod round_trip;
 mod settings;
 mod status;
 mod steps;
+mod stored;
 mod table;
 mod up;
 

@@ -18,7 +18,7 @@ mod table;
 mod time;
 
 pub(crate) use table::Table;
-pub(crate) use time::{duration, epoch_date, epoch_time, go_duration, go_time, stamp, time_of_day};
+pub(crate) use time::{epoch_date, epoch_time, go_duration, go_time, stamp, time_of_day};
 
 /// What empties a terminal and goes to its first line.
 pub(crate) const CLEAR_SCREEN: &str = "\x1b[2J\x1b[1;1H";

@@ -5,16 +5,19 @@
 //! | [`lotus`] | `lotus`: the full node and the commands that talk to it |
 //! | [`miner`] | `lotus-miner`: the storage provider and the commands that talk to it |
 //! | [`worker`] | `lotus-worker`: a sealing worker and the commands that talk to it |
+//! | [`wallet_server`] | `lotus-wallet`: keys for nodes on other machines |
 //! | [`seed`] | `lotus-seed`: what a network is born with |
 //! | [`shed`] | `lotus-shed`: tools for looking into chains |
 //! | [`devnet`] | `lotus-devnet`: a network on this machine |
+//! | [`bench`] | `lotus-bench`: how fast a node is |
 //!
 //! # Invariants
 //! - A command writes its result to the writer it is given and everything else to stderr, so that
 //!   output can be piped and tests need no process.
 //! - Exit code 0: done; 1: the answer is "no" or the command failed; 2: it was called wrongly (1 or 3
-//!   for `lotus`, `lotus-miner` and `lotus-worker`, as with Lotus).
+//!   for `lotus`, `lotus-miner`, `lotus-worker` and `lotus-wallet`, as with Lotus).
 
+pub mod bench;
 mod common;
 mod connect;
 pub mod devnet;
@@ -22,26 +25,38 @@ pub mod devnet;
 mod fake;
 mod format;
 mod help;
+mod keystore;
 pub mod lotus;
 pub mod miner;
 mod multiaddr;
+mod output;
 mod process;
+mod proofs;
 pub mod seed;
 pub mod shed;
+mod signals;
+pub mod wallet_server;
 pub mod worker;
 
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use clap::Parser;
 
+use output::Output;
+
+/// What a shell tells of a program that the signal of a closed pipe has ended.
+const CLOSED_PIPE: u8 = 141;
+
 /// Binaries that this executable stands for.
-pub const BINARIES: [&str; 6] = [
+pub const BINARIES: [&str; 8] = [
     "lotus",
     "lotus-miner",
     "lotus-worker",
+    "lotus-wallet",
     "lotus-seed",
     "lotus-shed",
     "lotus-devnet",
+    "lotus-bench",
 ];
 
 /// Runs the command that `args` name, the first of which is the executable's own name.
@@ -56,7 +71,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             called = second;
         }
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Output::new(std::io::stdout().lock());
     let done = match called.as_str() {
         "lotus" => match lotus::Lotus::parse(args) {
             Ok(command) => command.run(&mut out),
@@ -67,6 +82,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(e) => return help::refuse(&e),
         },
         "lotus-worker" => match worker::LotusWorker::parse(args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => return help::refuse(&e),
+        },
+        "lotus-wallet" => match wallet_server::LotusWallet::parse(args) {
             Ok(command) => command.run(&mut out),
             Err(e) => return help::refuse(&e),
         },
@@ -82,6 +101,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(command) => command.run(&mut out),
             Err(e) => e.exit(),
         },
+        "lotus-bench" => match bench::Bench::try_parse_from(&args) {
+            Ok(command) => command.run(&mut out),
+            Err(e) => e.exit(),
+        },
         other => Err(anyhow::anyhow!(
             "this executable is called {other:?}; call it by the name of a tool: {}",
             BINARIES.join(", ")
@@ -90,6 +113,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // As if the signal of a closed pipe had ended it, which is how Lotus' programs end then.
+        Err(_) if out.is_closed() => ExitCode::from(CLOSED_PIPE),
         Err(e) => {
             eprintln!("ERROR: {e:#}");
             ExitCode::FAILURE

@@ -9,11 +9,16 @@
 //! 1, an unknown command with code 3, as Lotus. Not there are dialogues (`--interactive`) and the
 //! commands that `lotus --help` does not list.
 
+mod api_docs;
 mod chain;
 mod client;
 mod daemon;
 pub(crate) mod fetch_params;
+mod filplus;
 mod mpool;
+mod msig;
+mod paych;
+mod remote_store;
 mod send;
 mod state;
 mod sync;
@@ -30,6 +35,8 @@ use crate::{
     connect::{self, Connected},
     help::{self, Groups},
 };
+
+pub(crate) use wallet::is_actor_not_found;
 
 /// What this program calls itself.
 const NAME: &str = "lotus";
@@ -51,6 +58,7 @@ const GROUPS: Groups = &[
             "chain",
             "log",
             "wait-api",
+            "api-docs",
             "fetch-params",
             "evm",
         ],
@@ -83,6 +91,13 @@ enum Command {
     /// Make deals, store data, retrieve data
     #[command(subcommand)]
     Client(client::Client),
+    Msig(msig::Msig),
+    /// Interact with the verified registry actor used by Filplus
+    #[command(subcommand)]
+    Filplus(filplus::Filplus),
+    /// Manage payment channels
+    #[command(subcommand)]
+    Paych(paych::Paych),
     /// Manage RPC permissions
     #[command(subcommand)]
     Auth(auth::Auth),
@@ -105,6 +120,7 @@ enum Command {
     Status(sync::Status),
     FetchParams(fetch_params::FetchParams),
     WaitApi(wait::WaitApi),
+    ApiDocs(api_docs::ApiDocs),
     /// Print version
     Version,
 }
@@ -142,6 +158,16 @@ impl Lotus {
             command.run(out)?;
             return Ok(true);
         }
+        if let Command::ApiDocs(command) = &self.command {
+            command.run(out)?;
+            return Ok(true);
+        }
+        if let Command::Wallet(command) = &self.command
+            && let Some(command) = command.offline()
+        {
+            command.run(RepoKind::FullNode, self.repo.as_deref(), out)?;
+            return Ok(true);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -160,6 +186,10 @@ impl Lotus {
             Err(error) => {
                 if matches!(self.command, Command::Version) {
                     version::write_local(NAME, out)?;
+                }
+                if let Command::Auth(command) = self.command {
+                    let repo = self.repo.as_deref();
+                    return command.run_offline(RepoKind::FullNode, repo, error, out);
                 }
                 return Err(error);
             }
@@ -180,6 +210,9 @@ impl Command {
             Self::Send(command) => Box::pin(command.run(context, out)).await,
             Self::Wallet(command) => Box::pin(command.run(context, out)).await,
             Self::Client(command) => Box::pin(command.run(context, out)).await,
+            Self::Msig(command) => Box::pin(command.run(context, out)).await,
+            Self::Filplus(command) => Box::pin(command.run(context, out)).await,
+            Self::Paych(command) => Box::pin(command.run(context, out)).await,
             Self::Auth(command) => {
                 let variable = RepoKind::FullNode.api_info_env();
                 command.run(context.daemon, variable, out).await
@@ -193,8 +226,8 @@ impl Command {
             }
             Self::Sync(command) => Box::pin(command.run(context, out)).await,
             Self::Status(command) => command.run(context, out).await,
-            // These two need no daemon and are run before one is looked for.
-            Self::FetchParams(_) | Self::WaitApi(_) => Ok(()),
+            // These need no daemon and are run before one is looked for.
+            Self::FetchParams(_) | Self::WaitApi(_) | Self::ApiDocs(_) => Ok(()),
             Self::Version => version::run(context.node, NAME, out).await,
         }
     }

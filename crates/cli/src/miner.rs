@@ -233,8 +233,14 @@ impl Command {
             Self::Actor(command) => Box::pin(command.run(context, out)).await,
             Self::Info(command) => Box::pin(command.run(context, out)).await,
             Self::Auth(command) => {
-                let variable = RepoKind::StorageMiner.api_info_env();
-                command.run(context.connected().await?, variable, out).await
+                let kind = RepoKind::StorageMiner;
+                match context.connected().await {
+                    Ok(miner) => command.run(miner, kind.api_info_env(), out).await,
+                    Err(error) => {
+                        let repo = context.globals.miner_repo.as_deref();
+                        command.run_offline(kind, repo, error, out)
+                    }
+                }
             }
             Self::Log(command) => command.run(context.miner().await?, out).await,
             Self::WaitApi(command) => {

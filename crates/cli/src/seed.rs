@@ -13,7 +13,6 @@ mod presealing;
 use std::{io::Write, path::PathBuf};
 
 pub(crate) use files::expand;
-pub(crate) use genesis::DEVNET_MANIFEST;
 
 /// Seal sectors for genesis miner.
 #[derive(Debug, clap::Parser)]

@@ -1,6 +1,8 @@
 //! `lotus-shed`: tools for looking into chains.
 
+mod api;
 mod chain_file;
+mod mpool;
 mod replay;
 mod validate;
 
@@ -16,6 +18,11 @@ pub struct Shed {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Serve a node's API over a chain export; compare a node's answers with recorded ones
+    #[command(subcommand)]
+    Api(api::Api),
+    #[command(subcommand)]
+    Mpool(mpool::Mpool),
     Replay(replay::Replay),
     Validate(validate::Validate),
 }
@@ -27,6 +34,8 @@ impl Shed {
     /// When it could not be run.
     pub fn run(self, out: &mut impl Write) -> anyhow::Result<bool> {
         match self.command {
+            Command::Api(command) => command.run(out),
+            Command::Mpool(command) => command.run(out).map(|()| true),
             Command::Replay(command) => command.run(out),
             Command::Validate(command) => command.run(out),
         }

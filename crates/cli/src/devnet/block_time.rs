@@ -2,7 +2,8 @@
 //!
 //! A miner has an epoch's time, less what a block needs to get around, for a WinningPoSt. Lotus' 4 s
 //! are too short for a real proof on a small machine: then most epochs stay without a block. So the
-//! proof is made once on a pre-sealed sector, and the epoch is a multiple of what it took.
+//! proof is made once on a pre-sealed sector, and the epoch is a multiple of what it took. Mock proofs
+//! take no time: there an epoch is a second, the least that timestamps can tell.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,7 @@ use lotus_ports::proofs::{Prover as _, Replica};
 use lotus_proofs::{FilecoinProver, presealing::sector_paths};
 use lotus_types::{ActorId, SectorId, SectorInfo};
 
-use super::settings::read_json;
+use super::json::read_json;
 
 /// Lotus' own block time on such networks, and the least that is chosen.
 const LEAST: u64 = 4;
@@ -27,8 +28,42 @@ const LEAST: u64 = 4;
 const MOST: u64 = 20;
 /// How much longer than a proof an epoch is: a sector's proof takes processors from it at times.
 const FACTOR: f64 = 1.5;
+/// Seconds that a real block gets to reach everyone.
+const PROPAGATION: u64 = 1;
+
+/// Block time with mock proofs.
+const MOCK: u64 = 1;
+/// A mock block is on this machine at once.
+const MOCK_PROPAGATION: u64 = 0;
+
+/// How fast a network is, and why.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pace {
+    /// Are its proofs mock ones?
+    pub(super) mock_proofs: bool,
+    /// Seconds of an epoch.
+    pub(super) block_time: u64,
+    /// Seconds that a WinningPoSt took when the block time was chosen by it.
+    pub(super) measured_proof: Option<f64>,
+}
+
+impl Pace {
+    /// Of mock proofs, where nothing else is wanted.
+    pub(super) const MOCK: Self = Self {
+        mock_proofs: true,
+        block_time: MOCK,
+        measured_proof: None,
+    };
+}
+
 /// Seconds that a block gets to reach everyone; blocks are begun after them.
-pub(super) const PROPAGATION: u64 = 1;
+pub(super) const fn propagation(mock_proofs: bool) -> u64 {
+    if mock_proofs {
+        MOCK_PROPAGATION
+    } else {
+        PROPAGATION
+    }
+}
 
 /// `--block-time`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +84,11 @@ impl FromStr for BlockTime {
         let seconds: u64 = text
             .parse()
             .map_err(|_| format!("{text:?} is neither auto nor a number of seconds"))?;
-        // Blocks are begun one second into the epoch.
-        if (2..=3600).contains(&seconds) {
+        if (1..=3600).contains(&seconds) {
             Ok(Self::Fixed(seconds))
         } else {
             Err(format!(
-                "a block time of {seconds} s is not between 2 and 3600"
+                "a block time of {seconds} s is not between 1 and 3600"
             ))
         }
     }
@@ -132,7 +166,7 @@ mod tests {
     fn block_times_are_read() {
         assert_eq!("auto".parse(), Ok(BlockTime::Auto));
         assert_eq!("10".parse(), Ok(BlockTime::Fixed(10)));
-        for wrong in ["", "fast", "1", "0", "-4", "100000"] {
+        for wrong in ["", "fast", "0", "-4", "100000"] {
             assert!(wrong.parse::<BlockTime>().is_err(), "{wrong}");
         }
     }

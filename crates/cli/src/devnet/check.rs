@@ -56,6 +56,14 @@ pub(super) struct Check {
     /// Seal a sector without data instead of a deal
     #[arg(long, conflicts_with = "windowpost")]
     pledge: bool,
+    /// Store a file for each of these processes (default: daemon, miner, worker) and kill it meanwhile
+    /// in PreCommit2, WaitSeed and Commit2
+    #[arg(long, value_name = "PROCESS", num_args = 0.., value_delimiter = ',',
+        conflicts_with_all = ["windowpost", "pledge"])]
+    kill: Option<Vec<Role>>,
+    /// With actors that take anything for a proof, and blocks every second
+    #[arg(long)]
+    mock_proofs: bool,
     /// Leave the folder
     #[arg(long)]
     keep: bool,
@@ -94,7 +102,11 @@ impl Check {
     async fn check(&self, layout: &Layout, report: &Reporter<'_>) -> anyhow::Result<String> {
         layout.create()?;
         let _lock = layout.try_lock()?.context("the folder is in use")?;
-        let fleet = Fleet::new(layout, report, Restarts::never())?;
+        let restarts = match self.kill {
+            Some(_) => Restarts::limited(),
+            None => Restarts::never(),
+        };
+        let fleet = Fleet::new(layout, report, restarts)?;
         let work = self.work(layout, report, &fleet);
         let done = tokio::select! {
             failed = fleet.watch() => failed.map(|never| match never {}),
@@ -112,6 +124,7 @@ impl Check {
         fleet: &Fleet<'_, 'w>,
     ) -> anyhow::Result<String> {
         let wish = Wish {
+            mock_proofs: self.mock_proofs,
             block_time: self.block_time,
             ports: Ports::ANY,
             at_deadline: self.windowpost,
@@ -127,7 +140,13 @@ impl Check {
         if self.windowpost {
             return net.window_post(&node).await;
         }
-        let story = if self.pledge {
+        let story = if let Some(victims) = &self.kill {
+            let victims = match &victims[..] {
+                [] => &[Role::Daemon, Role::Miner, Role::Worker],
+                some => some,
+            };
+            net.survive(&node, &miner, victims).await?
+        } else if self.pledge {
             let sector = net.pledge(&node, &miner).await?;
             format!("sector {sector} sealed and proven")
         } else {
@@ -189,7 +208,7 @@ impl Net<'_, '_> {
             anyhow::bail!("the network has no drand beacon");
         };
         let path = self.layout.root().join("beacon-info.json");
-        super::settings::write_json(&path, &chain)?;
+        super::json::write_json(&path, &chain)?;
         Ok(path)
     }
 

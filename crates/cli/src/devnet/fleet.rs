@@ -15,14 +15,15 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use lotus_rpc_api::RpcError;
 use serde::{Deserialize, Serialize};
 use tokio::process::Child;
 
 use super::{
+    json::{read_json, write_json},
     layout::Layout,
     process::{Call, Identity, Role, tail_text},
     report::Reporter,
-    settings::{read_json, write_json},
 };
 
 /// How long a process may take to end after it was asked to.
@@ -226,14 +227,39 @@ impl<'a, 'w> Fleet<'a, 'w> {
         Ok(ended)
     }
 
+    /// Ends a process as a power cut does, and gives its number. Who looks after it then is
+    /// [`Fleet::tend`].
+    pub(super) fn kill(&self, role: Role) -> Option<u32> {
+        let members = self.members.borrow();
+        let identity = &members.get(&role)?.identity;
+        identity.kill();
+        Some(identity.pid)
+    }
+
     /// Asks `probe` again and again until it gives something.
     ///
     /// # Errors
     /// When `limit` is over, with what the probe said last and the ends of the logs of `blame`; when
-    /// the probe says that there is no use in waiting.
+    /// the probe says that there is no use in waiting. That a process cannot be reached is no such
+    /// thing: it may be on its way up again.
     pub(super) async fn wait_for<T>(
         &self,
         what: &str,
+        limit: Duration,
+        blame: &[Role],
+        probe: impl AsyncFnMut() -> anyhow::Result<Probe<T>>,
+    ) -> anyhow::Result<T> {
+        self.look_for(what, POLL, limit, blame, probe).await
+    }
+
+    /// [`Fleet::wait_for`] with another pause between two looks.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn look_for<T>(
+        &self,
+        what: &str,
+        pause: Duration,
         limit: Duration,
         blame: &[Role],
         mut probe: impl AsyncFnMut() -> anyhow::Result<Probe<T>>,
@@ -245,6 +271,7 @@ impl<'a, 'w> Fleet<'a, 'w> {
             let missing = match tokio::time::timeout(left, probe()).await {
                 Ok(Ok(Probe::Ready(value))) => return Ok(value),
                 Ok(Ok(Probe::NotYet(missing))) => missing,
+                Ok(Err(error)) if is_unreachable(&error) => format!("{error:#}"),
                 Ok(Err(error)) => bail!("{what}: {error:#}\n{}", self.tails(blame)),
                 Err(_) => "no answer".to_owned(),
             };
@@ -255,7 +282,7 @@ impl<'a, 'w> Fleet<'a, 'w> {
                     self.tails(blame)
                 );
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -301,6 +328,14 @@ impl<'a, 'w> Fleet<'a, 'w> {
     fn save(&self) -> anyhow::Result<()> {
         self.running().save(self.layout)
     }
+}
+
+/// Has a process not answered at all?
+fn is_unreachable(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(RpcError::Unreachable { .. } | RpcError::TimedOut { .. })
+    )
 }
 
 /// What a look at something gave.
@@ -436,5 +471,27 @@ mod tests {
         assert!(text.contains("a block did not happen"), "{text}");
         assert!(text.contains("height 0"), "{text}");
         assert!(text.contains("waiting for peers"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn who_cannot_be_reached_is_waited_for_and_who_refuses_is_not() {
+        let (_dir, layout) = layout();
+        let mut out = Vec::new();
+        let report = Reporter::new(&mut out);
+        let fleet = Fleet::new(&layout, &report, Restarts::never()).expect("new");
+        let limit = Duration::from_secs(60);
+        let mut answers = vec![Ok(Probe::Ready(7)), Err(RpcError::new("no such sector"))];
+        for _ in 0..2 {
+            answers.push(Err(RpcError::Unreachable {
+                peer: "the miner".to_owned(),
+                reason: "connection refused".to_owned(),
+            }));
+        }
+        let mut ask = async || Ok(answers.pop().expect("asked")?);
+        let refused = fleet.wait_for("it", limit, &[], &mut ask).await;
+        let error = refused.expect_err("it refused");
+        assert!(error.to_string().contains("no such sector"), "{error}");
+        let answered = fleet.wait_for("it", limit, &[], &mut ask).await;
+        assert_eq!(answered.expect("it answers"), 7);
     }
 }

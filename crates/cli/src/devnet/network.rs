@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use lotus_actors::{StateTree, miner::Schedule};
 use lotus_blockstore::SharedBlockstore;
 use lotus_genesis::{Drawn, Template, make_genesis};
-use lotus_networks::Network;
+use lotus_networks::{MockProofs, Network, bundles};
 use lotus_proofs::params::PARAMETER_CACHE_ENV;
 use lotus_types::{Address, ChainEpoch, Cid};
 use lotus_vm::{Bundle, BundleStore, FilecoinVm};
@@ -26,7 +26,6 @@ use super::{
     process::Call,
     settings::Settings,
 };
-use crate::seed::DEVNET_MANIFEST;
 
 /// Sectors that the genesis miner has from the beginning.
 const PRESEALED: u64 = 2;
@@ -35,16 +34,41 @@ const PRESEAL_LIMIT: Duration = Duration::from_secs(300);
 const SEED_LIMIT: Duration = Duration::from_secs(60);
 /// A proof takes seconds.
 const MEASURE_LIMIT: Duration = Duration::from_secs(300);
+/// Mock sealing takes seconds, so that one can see it going on, and stop a process in the middle of it;
+/// blocks and WindowPoSts are made at once, so that the chain waits for nothing.
+const WATCHABLE: MockProofs = MockProofs {
+    pre_commit1_ms: 500,
+    pre_commit2_ms: 2500,
+    commit2_ms: 2500,
+    winning_post_ms: 0,
+    window_post_ms: 0,
+};
 /// Name of the log of what runs once.
 pub(super) const SETUP: &str = "setup";
+
+/// The manifest of a devnet's actors: they decide which proofs it takes.
+fn actors(mock_proofs: bool) -> Cid {
+    if mock_proofs {
+        bundles::testing_fake_proofs()
+    } else {
+        bundles::devnet()
+    }
+}
 
 /// The actors of a devnet.
 ///
 /// # Errors
 /// When they are not in the cache; the text says how they get there.
-pub(super) fn find_bundle() -> anyhow::Result<Bundle> {
-    let manifest: Cid = DEVNET_MANIFEST.parse().context("constant CID")?;
-    Ok(BundleStore::from_environment().load(&manifest)?)
+pub(super) fn find_bundle(mock_proofs: bool) -> anyhow::Result<Bundle> {
+    let found = BundleStore::from_environment().load(&actors(mock_proofs));
+    found.with_context(|| {
+        let variant = if mock_proofs {
+            "testing-fake-proofs"
+        } else {
+            "devnet"
+        };
+        format!("`scripts/bundles.sh {variant}` builds the actors of this network")
+    })
 }
 
 /// Seals the sectors of the genesis miner, unless they are there.
@@ -123,8 +147,9 @@ pub(super) fn describe(
     let chain = beacon::chain_info(layout, timing)?;
     let network = Network {
         block_delay_secs: settings.block_time,
-        propagation_delay_secs: block_time::PROPAGATION,
-        actors_manifest: Some(DEVNET_MANIFEST.parse().context("constant CID")?),
+        propagation_delay_secs: block_time::propagation(settings.mock_proofs),
+        actors_manifest: Some(actors(settings.mock_proofs)),
+        mock_proofs: settings.mock_proofs.then_some(WATCHABLE),
         beacon: beacon::config(chain, settings.ports.beacon),
         ..Network::devnet(template.network_name)
     };
@@ -141,6 +166,12 @@ pub(super) fn load(layout: &Layout, settings: &Settings) -> anyhow::Result<Netwo
     ensure!(
         network.block_delay_secs == settings.block_time,
         "{} and {} disagree about the block time",
+        layout.network().display(),
+        layout.settings().display()
+    );
+    ensure!(
+        network.proofs().are_mock() == settings.mock_proofs,
+        "{} and {} disagree about the proofs",
         layout.network().display(),
         layout.settings().display()
     );
@@ -165,13 +196,12 @@ fn save(layout: &Layout, network: &Network) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the genesis cannot be made.
-pub(super) fn first_deadline(template: &Template) -> anyhow::Result<ChainEpoch> {
-    let bundle = find_bundle()?;
+pub(super) fn first_deadline(bundle: &Bundle, template: &Template) -> anyhow::Result<ChainEpoch> {
     let store = SharedBlockstore::memory();
     bundle.load_into(&store)?;
     let drawn = Drawn::random(&mut rand::rngs::OsRng)?.or_now(template, 1);
     let genesis = make_genesis(
-        &FilecoinVm::new(),
+        &FilecoinVm::from_environment(),
         &store,
         &bundle.manifest(),
         template,
@@ -202,7 +232,7 @@ pub(super) fn now() -> anyhow::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use lotus_networks::BeaconConfig;
+    use lotus_networks::{BeaconConfig, Proofs};
 
     use super::*;
 
@@ -222,6 +252,7 @@ mod tests {
         let made = describe(&layout, Template::new("localnet-1"), &settings).expect("describes");
         assert_eq!(made.name, "localnet-1");
         assert_eq!(made.block_delay_secs, settings.block_time);
+        assert!(!made.proofs().are_mock());
         assert_eq!(servers(&made), ["http://127.0.0.1:4567"]);
         let template = fs::read(layout.template()).expect("is there");
         let template = Template::parse(&template).expect("a template");
@@ -233,5 +264,21 @@ mod tests {
         assert_eq!(servers(&moved), ["http://127.0.0.1:7654"]);
         let read = Network::load(&layout.network()).expect("was written");
         assert_eq!(read, moved);
+    }
+
+    #[test]
+    fn a_network_with_mock_proofs_has_the_actors_that_take_them() {
+        let dir = tempfile::tempdir().expect("dir");
+        let layout = Layout::at(dir.path()).expect("absolute");
+        layout.create().expect("makes");
+        let settings = Settings {
+            mock_proofs: true,
+            ..Settings::example()
+        };
+        let made = describe(&layout, Template::new("localnet-1"), &settings).expect("describes");
+        assert_eq!(made.proofs(), Proofs::Mock(WATCHABLE));
+        assert_eq!(load(&layout, &settings).expect("loads"), made);
+        let other = Settings::example();
+        load(&layout, &other).expect_err("settings of a network with real proofs");
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::seed;
 
-/// A Filecoin network on this machine: real proofs of 2 KiB sectors, one miner, one worker
+/// A Filecoin network on this machine: 2 KiB sectors, one miner, one worker
 #[derive(Debug, clap::Parser)]
 #[command(name = "lotus-devnet", version)]
 pub struct Devnet {
@@ -50,10 +50,14 @@ enum Command {
 /// Start the devnet, or continue it; store a file the first time; stay until Ctrl-C
 #[derive(Debug, clap::Args)]
 pub(super) struct Up {
-    /// Seconds of an epoch, or auto: twice the time that a WinningPoSt takes on this machine.
-    /// Chosen once, at the first start
+    /// Seconds of an epoch, or auto: half as much again as a WinningPoSt takes on this machine and a
+    /// second more, from 4 to 20; 1 with mock proofs. Chosen once, at the first start
     #[arg(long, value_name = "auto|SECS")]
     pub(super) block_time: Option<BlockTime>,
+    /// A network that proves nothing, for developing applications: with actors that take anything for
+    /// a proof, blocks every second, and no parameters. Chosen once, at the first start
+    #[arg(long)]
+    pub(super) mock_proofs: bool,
     /// Port of the daemon's API, another free one when it is taken
     #[arg(long, value_name = "PORT")]
     pub(super) api_port: Option<u16>,

@@ -3,9 +3,16 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, TcpListener},
+    ops::Range,
 };
 
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
+
+/// Ports below those that Linux gives to outgoing connections (from 32768 on).
+const UNASSIGNED: Range<u16> = 12_000..32_000;
+/// So often a port is guessed before the kernel is asked for one.
+const TRIES: usize = 100;
 
 /// A devnet's ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +100,15 @@ impl Machine for Localhost {
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
     }
 
+    /// Not one that the kernel would give to whoever connects somewhere: while a process is started
+    /// again, nobody must get its port.
     fn any(&self) -> std::io::Result<u16> {
+        for _ in 0..TRIES {
+            let port = rand::thread_rng().gen_range(UNASSIGNED);
+            if self.is_free(port) {
+                return Ok(port);
+            }
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         Ok(listener.local_addr()?.port())
     }
@@ -174,6 +189,8 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("address").port();
         assert!(!Localhost.is_free(port));
-        assert_ne!(Localhost.any().expect("another"), port);
+        let other = Localhost.any().expect("another");
+        assert_ne!(other, port);
+        assert!(UNASSIGNED.contains(&other), "{other}");
     }
 }

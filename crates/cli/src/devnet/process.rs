@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, setpriority_process};
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 
@@ -121,8 +121,7 @@ impl Identity {
         if !self.is_alive() {
             return;
         }
-        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
+        if let Some(pid) = pid(self.pid) {
             // It may have ended since: then there is nothing to do.
             let _ = kill_process(pid, signal);
         }
@@ -162,6 +161,10 @@ impl Identity {
     }
 }
 
+fn pid(number: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(number).ok()?)
+}
+
 /// State and time of start from `/proc/PID/stat`. The name, second in it, may hold anything.
 fn parse_stat(stat: &str) -> Option<(char, u64)> {
     let (_, rest) = stat.rsplit_once(')')?;
@@ -182,6 +185,8 @@ pub(super) struct Call {
     pub(super) env: Vec<(&'static str, OsString)>,
     /// Where its output is appended.
     pub(super) log: PathBuf,
+    /// How much it stands back for others (`nice`).
+    nice: i32,
 }
 
 impl Call {
@@ -191,7 +196,15 @@ impl Call {
             args: Vec::new(),
             env: Vec::new(),
             log,
+            nice: 0,
         }
+    }
+
+    /// The process is to stand back for others: 10 of 19.
+    #[must_use]
+    pub(super) fn standing_back(mut self) -> Self {
+        self.nice = 10;
+        self
     }
 
     #[must_use]
@@ -303,7 +316,15 @@ impl Call {
 
     fn start(&self, command: &mut Command) -> anyhow::Result<Child> {
         let started = command.spawn();
-        started.with_context(|| format!("starting {}", self.program.display()))
+        let child = started.with_context(|| format!("starting {}", self.program.display()))?;
+        if self.nice != 0
+            && let Some(pid) = child.id().and_then(pid)
+        {
+            // Its first thread is still being loaded; those that it makes inherit from it. Without
+            // the permission for this it competes with the others: slower, not wrong.
+            let _ = setpriority_process(Some(pid), self.nice);
+        }
+        Ok(child)
     }
 
     fn open_log(&self) -> anyhow::Result<File> {
@@ -414,6 +435,16 @@ mod tests {
         let slow = call("sleep 60", dir.path());
         let error = slow.run(Duration::from_millis(100)).await;
         assert!(format!("{:#}", error.expect_err("too slow")).contains("did not end"));
+    }
+
+    #[tokio::test]
+    async fn a_process_stands_back_for_others() {
+        let dir = tempfile::tempdir().expect("dir");
+        let script = "sleep 0.2; cut -d' ' -f19 /proc/self/stat";
+        let nice = call(script, dir.path()).standing_back();
+        let nice = nice.output(Duration::from_secs(20)).await.expect("runs");
+        let nice: i32 = nice.trim().parse().expect("a number");
+        assert!(nice >= 10, "{nice}");
     }
 
     #[tokio::test]

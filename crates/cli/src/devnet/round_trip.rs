@@ -4,6 +4,7 @@
 
 use std::{fs, path::PathBuf};
 
+use super::{fleet::Probe, layout::MINER, process::Role, report::Step, steps::Net, stored::Stored};
 use anyhow::{Context as _, bail, ensure};
 use lotus_rpc_api::{
     ApiClient,
@@ -23,9 +24,6 @@ use lotus_types::{
     Address, BigInt, Cid, DealId, KeyType, Message, SectorNumber, TipsetKey, TokenAmount,
     sector::{PaddedPieceSize, UnpaddedPieceSize},
 };
-use serde::{Deserialize, Serialize};
-
-use super::{fleet::Probe, layout::MINER, process::Role, report::Step, steps::Net};
 
 /// FIL for the client to begin with.
 const CLIENT_FIL: u64 = 100;
@@ -71,21 +69,6 @@ const FAILED: [&str; 8] = [
     "StorageDealRejecting",
     "StorageDealUnknown",
 ];
-
-/// A file that is stored in the devnet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stored {
-    /// Its DAG, as text.
-    pub(super) root: String,
-    /// Where it came from.
-    pub(super) file: PathBuf,
-    /// Where it was retrieved to.
-    pub(super) copy: PathBuf,
-    /// Its sector.
-    pub(super) sector: SectorNumber,
-    /// Its deal.
-    pub(super) deal: DealId,
-}
 
 impl Net<'_, '_> {
     /// Stores a file and retrieves it.

@@ -1,11 +1,14 @@
 //! What a devnet has chosen once and keeps: `devnet.json`.
 
-use std::{fs, path::Path};
+use serde::{Deserialize, Serialize};
 
-use anyhow::Context as _;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-
-use super::{layout::Layout, ports::Ports, round_trip::Stored};
+use super::{
+    block_time::Pace,
+    json::{read_json, write_json},
+    layout::Layout,
+    ports::Ports,
+    stored::Stored,
+};
 
 /// Raised when an older program could not continue a devnet.
 const VERSION: u32 = 1;
@@ -16,6 +19,9 @@ const VERSION: u32 = 1;
 pub(super) struct Settings {
     /// Of this file.
     pub(super) version: u32,
+    /// Are its actors those that take mock proofs?
+    #[serde(default)]
+    pub(super) mock_proofs: bool,
     /// Seconds of an epoch.
     pub(super) block_time: u64,
     /// Seconds that a WinningPoSt took when the block time was chosen by it.
@@ -32,16 +38,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(
-        block_time: u64,
-        measured_proof: Option<f64>,
-        genesis_time: u64,
-        ports: Ports,
-    ) -> Self {
+    pub(super) fn new(pace: Pace, genesis_time: u64, ports: Ports) -> Self {
         Self {
             version: VERSION,
-            block_time,
-            measured_proof,
+            mock_proofs: pace.mock_proofs,
+            block_time: pace.block_time,
+            measured_proof: pace.measured_proof,
             genesis_time,
             ports,
             miner_ready: false,
@@ -73,23 +75,13 @@ impl Settings {
     /// Some settings.
     #[cfg(test)]
     pub(super) fn example() -> Self {
-        Self::new(4, Some(1.25), 1_795_354_620, Ports::example())
+        let pace = Pace {
+            mock_proofs: false,
+            block_time: 4,
+            measured_proof: Some(1.25),
+        };
+        Self::new(pace, 1_795_354_620, Ports::example())
     }
-}
-
-/// Reads a JSON file.
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not what lotus-devnet writes", path.display()))
-}
-
-/// Writes a JSON file, whole or not at all.
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_vec_pretty(value)?;
-    text.push(b'\n');
-    lotus_runtime::atomic::write(path, &text, 0o644)
-        .with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

@@ -292,6 +292,8 @@ impl Net<'_, '_> {
         let call = self
             .call("lotus-worker", Role::Worker.name())?
             .env("MINER_API_INFO", endpoint.info())
+            // Sealing takes minutes of all processors, a block has seconds.
+            .standing_back()
             .args(["run", "--listen", &listen]);
         self.fleet.start(Role::Worker, call)?;
         let known = async || {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lotus_runtime::repo::RepoKind;
 
-use super::{api::Endpoint, layout::Layout, process::Role, round_trip::Stored};
+use super::{api::Endpoint, layout::Layout, process::Role, stored::Stored};
 
 /// A process' row.
 struct Row {

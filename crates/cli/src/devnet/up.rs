@@ -2,14 +2,14 @@
 
 use std::{io::Write, time::Duration};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use lotus_beacon::block::MAX_ENTRIES;
 use lotus_rpc_api::{ApiClient, full::ChainApi as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     beacon::Timing,
-    block_time::{self, BlockTime},
+    block_time::{self, BlockTime, Pace},
     fleet::{Fleet, Restarts, Running},
     layout::Layout,
     network,
@@ -22,13 +22,16 @@ use super::{
     table::table,
 };
 
-/// Epochs from the beginning of the chain to the challenge of the first deadline: the time in which
-/// daemon and miner start.
-const BEFORE_CHALLENGE: u64 = 30;
+/// Seconds from the beginning of the chain to the challenge of the first deadline: in this time daemon
+/// and miner start. With real proofs a slow machine needs most of it.
+const BEFORE_CHALLENGE: u64 = 120;
+/// The same with mock proofs.
+const BEFORE_MOCK_CHALLENGE: u64 = 15;
 
 /// How a network is to be made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
+    pub(super) mock_proofs: bool,
     pub(super) block_time: Option<BlockTime>,
     pub(super) ports: Ports,
     /// Shall the chain begin, over null rounds, shortly before the miner's first deadline?
@@ -115,11 +118,13 @@ async fn run<'w>(
     report: &Reporter<'w>,
     fleet: &Fleet<'_, 'w>,
 ) -> anyhow::Result<std::convert::Infallible> {
-    let usual = match layout.exists() {
-        true => Settings::load(layout)?.ports,
-        false => Ports::DEFAULT,
+    let known = match layout.exists() {
+        true => Some(Settings::load(layout)?),
+        false => None,
     };
+    let usual = known.as_ref().map_or(Ports::DEFAULT, |k| k.ports);
     let wish = Wish {
+        mock_proofs: options.mock_proofs || known.is_some_and(|k| k.mock_proofs),
         block_time: options.block_time,
         ports: options.ports(usual),
         at_deadline: false,
@@ -161,8 +166,13 @@ pub(super) async fn prepare(
 ) -> anyhow::Result<Settings> {
     layout.create()?;
     layout.link_programs()?;
-    parameters::ensure(layout, report).await?;
-    let bundle = network::find_bundle().context("`make devnet` builds it, or `make bundle`")?;
+    if wish.mock_proofs {
+        report
+            .line("MOCK PROOFS: this network proves nothing; its actors take anything for a proof");
+    } else {
+        parameters::ensure(layout, report).await?;
+    }
+    let bundle = network::find_bundle(wish.mock_proofs)?;
     if layout.exists() {
         return continued(layout, report, wish);
     }
@@ -172,41 +182,57 @@ pub(super) async fn prepare(
     let step = report.step("sectors sealed before genesis");
     network::preseal(layout).await?;
     step.done("2 of 2 KiB");
-    let (block_time, measured) = choose_block_time(layout, report, wish.block_time).await?;
+    let pace = choose_pace(layout, report, wish).await?;
     let step = report.step("network");
     let template = network::write_template(layout).await?;
     let now = network::now()?;
     let genesis_time = if wish.at_deadline {
         step.note("its miner's first deadline is looked up");
-        let open = network::first_deadline(&template)?;
-        now.saturating_sub(age_at_start(open, block_time))
+        let open = network::first_deadline(&bundle, &template)?;
+        now.saturating_sub(age_at_start(open, pace))
     } else {
         now
     };
     let ports = Ports::choose(wish.ports, &Localhost)?;
-    let settings = Settings::new(block_time, measured, genesis_time, ports);
+    let settings = Settings::new(pace, genesis_time, ports);
     let network = network::describe(layout, template, &settings)?;
     settings.save(layout)?;
-    step.done(&format!("{}, a block every {block_time} s", network.name));
+    let (name, block_time) = (&network.name, pace.block_time);
+    step.done(&format!("{name}, a block every {block_time} s"));
     Ok(settings)
 }
 
 /// Seconds between genesis and now, so that the chain begins before the challenge for a window that
 /// opens at `open`.
-fn age_at_start(open: i64, block_time: u64) -> u64 {
+fn age_at_start(open: i64, pace: Pace) -> u64 {
     let lookback = lotus_networks::policy::WPOST_CHALLENGE_LOOKBACK.unsigned_abs();
+    let seconds = if pace.mock_proofs {
+        BEFORE_MOCK_CHALLENGE
+    } else {
+        BEFORE_CHALLENGE
+    };
+    let before = seconds.div_ceil(pace.block_time.max(1));
     let open = u64::try_from(open).unwrap_or(0);
-    open.saturating_sub(lookback + BEFORE_CHALLENGE)
-        .saturating_mul(block_time)
+    open.saturating_sub(lookback + before)
+        .saturating_mul(pace.block_time)
 }
 
-async fn choose_block_time(
-    layout: &Layout,
-    report: &Reporter<'_>,
-    wanted: Option<BlockTime>,
-) -> anyhow::Result<(u64, Option<f64>)> {
-    if let Some(BlockTime::Fixed(seconds)) = wanted {
-        return Ok((seconds, None));
+async fn choose_pace(layout: &Layout, report: &Reporter<'_>, wish: Wish) -> anyhow::Result<Pace> {
+    let mock_proofs = wish.mock_proofs;
+    if let Some(BlockTime::Fixed(block_time)) = wish.block_time {
+        ensure!(
+            block_time > block_time::propagation(mock_proofs),
+            "a block time of {block_time} s leaves no time for a real proof; mock ones take none \
+             (--mock-proofs)"
+        );
+        return Ok(Pace {
+            mock_proofs,
+            block_time,
+            measured_proof: None,
+        });
+    }
+    if mock_proofs {
+        return Ok(Pace::MOCK);
     }
     let step = report.step("block time");
     let proof = network::measure_proof(layout).await?;
@@ -214,7 +240,11 @@ async fn choose_block_time(
     step.done(&format!(
         "{chosen} s, since a WinningPoSt takes {proof:.1} s on this machine"
     ));
-    Ok((chosen, Some(proof)))
+    Ok(Pace {
+        mock_proofs,
+        block_time: chosen,
+        measured_proof: Some(proof),
+    })
 }
 
 /// The settings of a devnet that is there already, with ports that are free now.
@@ -229,6 +259,10 @@ fn continued(layout: &Layout, report: &Reporter<'_>, wish: Wish) -> anyhow::Resu
             settings.block_time
         );
     }
+    ensure!(
+        wish.mock_proofs == settings.mock_proofs,
+        "this devnet has real proofs, since its genesis; `lotus-devnet clean` removes it"
+    );
     settings.ports = Ports::choose(wish.ports, &Localhost)?;
     settings.save(layout)?;
     let network = network::load(layout, &settings)?;
@@ -282,10 +316,16 @@ mod tests {
 
     #[test]
     fn a_chain_begins_before_the_challenge_of_the_deadline() {
+        let real = Pace {
+            mock_proofs: false,
+            block_time: 10,
+            measured_proof: Some(4.0),
+        };
         // The window opens at epoch 658, its challenge is drawn at 638.
-        assert_eq!(age_at_start(658, 10), 6080);
-        assert_eq!(age_at_start(10, 10), 0);
-        assert_eq!(age_at_start(-5, 10), 0);
+        assert_eq!(age_at_start(658, real), 6260);
+        assert_eq!(age_at_start(10, real), 0);
+        assert_eq!(age_at_start(-5, real), 0);
+        assert_eq!(age_at_start(658, Pace::MOCK), 623);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const UNITS: [(i64, &str); 6] = [
 ];
 
 /// A length of time in its two largest units that are not zero: `7 hours 44 minutes`.
-pub(crate) fn duration(seconds: i64) -> String {
+fn duration(seconds: i64) -> String {
     let mut rest = seconds;
     let mut parts = Vec::new();
     for (size, name) in UNITS {

@@ -5,29 +5,32 @@
 //!   description, the repo's lock, verifying keys, the actor bundle, the genesis. What is missing is
 //!   named together with the command that makes it.
 //! - The files `api` and `token` are there only while the API answers.
+//! - A first start that fails leaves no chain behind, a later one that fails leaves the chain as it was.
+//! - Nothing that takes long (compiling the actors, executing the head) stands before the API.
 //!
 //! # Lotus parity
 //! Flags, files and environment of `lotus daemon`. The network is not compiled in: `--network FILE`,
 //! `LOTUS_NETWORK`, or `network.toml` in the repo, where the first start leaves a copy.
 
 mod parts;
+mod store;
 
 use std::{
     io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use lotus_blockstore::{DiskDatabase, DiskOptions, SharedBlockstore, car::CarReader};
 use lotus_net::{HostKey, NetConfig};
+use lotus_networks::Network;
 use lotus_node::{
-    ClientPlace, FullNodeConfig, RepoKeys, RunningNode, Stores, config as node_config,
+    ClientPlace, FullNodeConfig, NodeHealth, RunningNode, Stores, Wallets, config as node_config,
+    import,
 };
-use lotus_proofs::FilecoinVerifier;
-use lotus_rpc::{JwtSecret, Server, Verifier};
+use lotus_rpc::{JwtSecret, Limits, Server, Verifier};
 use lotus_rpc_api::{Permission, full};
 use lotus_runtime::{
     config::FullNodeConfig as Settings,
@@ -38,8 +41,11 @@ use lotus_runtime::{
 };
 use lotus_vm::FilecoinVm;
 
-use self::parts::{Chosen, GenesisFrom};
-use crate::process;
+use self::{
+    parts::{Chosen, GenesisFrom},
+    store::Datastore,
+};
+use crate::{keystore, process, proofs, signals::EarlySignals};
 
 /// How long services may take to wind down.
 const WIND_DOWN: Duration = Duration::from_secs(15);
@@ -76,7 +82,7 @@ pub(super) struct Daemon {
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
         default_missing_value = "true")]
     bootstrap: bool,
-    /// On the first start, load the chain from this file and execute it
+    /// On the first start, load the chain from this file and validate every block of it
     #[arg(long, value_name = "FILE", conflicts_with = "import_snapshot")]
     import_chain: Option<PathBuf>,
     /// Import chain state from a file whose states are trusted
@@ -122,6 +128,7 @@ impl Daemon {
     }
 
     async fn run(&self, repo: Option<&str>, out: &mut impl Write) -> anyhow::Result<bool> {
+        let begun = Instant::now();
         let env = |name: &str| std::env::var(name).ok();
         let repo = Repo::locate(RepoKind::FullNode, repo, env)?;
         let network = process::find_network(self.network.as_deref(), &repo)?;
@@ -131,42 +138,67 @@ impl Daemon {
         let log = logging::init(&config.log_levels(), env)?;
         let config: Settings = config.view()?;
         if self.manage_fdlimit {
-            limits::raise_file_limit();
+            limits::raise_file_limit(env);
         }
         let locked = Arc::new(repo.lock()?);
-        process::check_verifying_keys(&network)?;
-        process::keep_network(&repo, &network)?;
-
-        let stores = open_stores(&locked)?;
-        let vm = Arc::new(FilecoinVm::new());
-        let chosen = parts::choose(
-            &vm,
-            &stores,
-            network,
-            self.bundle.as_deref(),
-            self.source()?,
-        )?;
-        let node_config = self.node_config(&chosen, &stores, &vm, &locked, &config, log)?;
-        self.import(&node_config)?;
-        self.import_wallet_key(&node_config)?;
+        proofs::prepare(&network)?;
+        let datastore = Datastore::open(&locked)?;
+        let vm = Arc::new(FilecoinVm::from_environment());
+        let prepared = self.prepare(network, &datastore.stores, &vm, &locked, &config, log);
+        let (mut node_config, chosen) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                datastore.abandon();
+                return Err(error);
+            }
+        };
+        // Not before the repo's chain was found to be this network's.
+        process::keep_network(&repo, &node_config.network)?;
         if self.halt_after_import {
             writeln!(out, "Chain import complete, halting as requested...")?;
             return Ok(true);
         }
+        node_config.wallets = keystore::wallets(&config.wallet).await?;
         let jwt = node_config.jwt.clone();
+        let early = EarlySignals::catch()?;
         let supervisor = Supervisor::new(WIND_DOWN);
         let tasks = supervisor.tasks();
         let metrics = Metrics::new(&node_config::version());
-        parts::warm_up(vm, &chosen, &stores);
+        datastore.watch(&tasks);
         let node = lotus_node::start_full_node(node_config, &tasks, &metrics).await?;
-        self.serve(&node, &tasks, &locked, &config, jwt).await?;
-        let outcome = supervisor.run().await?;
+        let address = self
+            .serve(&node, &tasks, &metrics, &locked, &config, jwt)
+            .await?;
+        tracing::info!(%address, after = ?begun.elapsed(), "API is up");
+        // Compiling takes every core there is: after the API.
+        parts::warm_up(vm, &chosen, &datastore.stores);
+        let outcome = early.supervise(supervisor).await;
+        locked.clear_api_endpoint();
+        let outcome = outcome?;
         drop(node);
         drop(locked);
         if outcome.reason.is_orderly() {
             return Ok(true);
         }
         Err(anyhow!("{}", outcome.reason))
+    }
+
+    /// Brings genesis, actors, an imported chain and an imported key into place.
+    fn prepare(
+        &self,
+        network: Network,
+        stores: &Stores,
+        vm: &Arc<FilecoinVm>,
+        repo: &Arc<LockedRepo>,
+        config: &Settings,
+        log: logging::LogHandle,
+    ) -> anyhow::Result<(FullNodeConfig, Chosen)> {
+        let bundle = self.bundle.as_deref();
+        let chosen = parts::choose(vm, stores, network, bundle, self.source()?)?;
+        let node_config = self.node_config(&chosen, stores, vm, repo, config, log)?;
+        self.import(&node_config, &chosen)?;
+        self.import_wallet_key(&node_config)?;
+        Ok((node_config, chosen))
     }
 
     fn source(&self) -> anyhow::Result<GenesisFrom<'_>> {
@@ -178,12 +210,9 @@ impl Daemon {
             ) {
                 (Some(out), Some(template), None) => GenesisFrom::Template { template, out },
                 (None, None, Some(path)) => GenesisFrom::File(path),
-                (None, None, None) => {
-                    match self.import_chain.as_ref().or(self.import_snapshot.as_ref()) {
-                        Some(path) => GenesisFrom::Import(path),
-                        None => GenesisFrom::Repo,
-                    }
-                }
+                (None, None, None) => self
+                    .import_file()
+                    .map_or(GenesisFrom::Repo, GenesisFrom::Import),
                 _ => bail!("--genesis and --lotus-make-genesis exclude each other"),
             },
         )
@@ -199,6 +228,7 @@ impl Daemon {
         log: logging::LogHandle,
     ) -> anyhow::Result<FullNodeConfig> {
         let network = Arc::clone(&chosen.network);
+        let verifier = proofs::verifier(&network);
         let clock = node_config::system_clock();
         let beacons =
             lotus_beacon::schedule(&network, chosen.genesis.timestamp, Arc::clone(&clock))?;
@@ -223,10 +253,11 @@ impl Daemon {
             network,
             stores: stores.clone(),
             vm: Arc::clone(vm) as _,
-            verifier: Arc::new(FilecoinVerifier::new()),
+            verifier,
             beacons,
             clock,
-            keys: Arc::new(RepoKeys::new(Arc::clone(repo))),
+            keys: keystore::open(repo)?,
+            wallets: Wallets::default(),
             host_key: HostKey::kept_in(repo.keystore())?,
             net,
             jwt: JwtSecret::from_bytes(&repo.jwt_secret()?)?,
@@ -235,26 +266,26 @@ impl Daemon {
         })
     }
 
-    fn import(&self, config: &FullNodeConfig) -> anyhow::Result<()> {
-        let (path, trusted) = match (&self.import_chain, &self.import_snapshot) {
-            (Some(path), _) => (path, false),
-            (None, Some(path)) => (path, true),
-            (None, None) => return Ok(()),
+    /// The chain that is to be imported.
+    fn import_file(&self) -> Option<&Path> {
+        let file = self.import_chain.as_ref().or(self.import_snapshot.as_ref());
+        file.map(PathBuf::as_path)
+    }
+
+    fn import(&self, config: &FullNodeConfig, chosen: &Chosen) -> anyhow::Result<()> {
+        let Some(path) = self.import_file() else {
+            return Ok(());
         };
-        let chain = lotus_node::genesis::open_chain(&config.stores)?;
-        let car = CarReader::open(path)?;
-        let imported = chain
-            .import(car, |_| std::ops::ControlFlow::Continue(()))
-            .with_context(|| format!("importing {}", path.display()))?;
-        if !trusted {
-            parts::execute(
-                &lotus_node::start::states(config, &chain),
-                &chain,
-                &imported.head,
-            )?;
+        let importing = || format!("importing {}", path.display());
+        let loaded = match &chosen.imported {
+            Some(imported) => imported.clone(),
+            None => parts::load(&config.stores, &config.network, path)?,
+        };
+        if self.import_snapshot.is_some() {
+            return import::take(&config.stores, &loaded).with_context(importing);
         }
-        chain.set_head(&imported.head)?;
-        Ok(())
+        let mut progress = parts::Progress::new(loaded.head.height());
+        import::validate(config, &loaded, |height| progress.at(height)).with_context(importing)
     }
 
     fn import_wallet_key(&self, config: &FullNodeConfig) -> anyhow::Result<()> {
@@ -275,25 +306,32 @@ impl Daemon {
         Ok(())
     }
 
-    /// Puts the API up, and says so in the repo.
+    /// Puts the API up, and says so in the repo; gives where it listens.
     async fn serve(
         &self,
         node: &RunningNode,
         tasks: &Tasks,
+        metrics: &Metrics,
         repo: &LockedRepo,
         config: &Settings,
         jwt: JwtSecret,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<SocketAddr> {
         let wanted = self.api.as_deref().unwrap_or(&config.api.listen_address);
         let address = process::listen_address(wanted)?;
-        let mut limits = lotus_rpc::Limits::default();
+        let mut limits = Limits::from_environment(|name| std::env::var(name).ok())?;
         if let Some(bytes) = self.api_max_req_size.filter(|bytes| *bytes > 0) {
             limits.body = bytes;
         }
-        let server = Server::new(Verifier::Secret(jwt.clone()))
+        let verifier = Verifier::Secret(jwt.clone());
+        let health = NodeHealth::watch(Arc::clone(&node.api), &node.chain, metrics, tasks);
+        let api = Arc::clone(&node.api);
+        let server = Server::new(verifier.clone())
             .limits(limits)
             .endpoint("/rpc/v1", full::dispatcher(&node.api))
-            .endpoint("/rpc/v0", full::v0::dispatcher(&node.api));
+            .endpoint("/rpc/v0", full::v0::dispatcher(&node.api))
+            .merge(lotus_node::rest::routes(api, verifier, repo.path()))
+            .merge(lotus_rpc::health_routes(Arc::new(health)))
+            .merge(lotus_rpc::metrics_routes(metrics.clone()));
         let bound = server
             .bind(address)
             .await
@@ -303,16 +341,6 @@ impl Daemon {
         tasks.critical("api", bound.serve(stop));
         repo.set_api_token(&jwt.token(&Permission::ALL)?)?;
         repo.set_api_endpoint(&process::api_multiaddr(address))?;
-        tracing::info!(%address, "API is up");
-        Ok(())
+        Ok(address)
     }
-}
-
-fn open_stores(repo: &LockedRepo) -> anyhow::Result<Stores> {
-    let folder: PathBuf = repo.folder("datastore")?;
-    let database = DiskDatabase::open(Path::new(&folder), DiskOptions::default())?;
-    Ok(Stores {
-        blocks: SharedBlockstore::new(database.blocks("chain")?),
-        metadata: Arc::new(database.metadata("metadata")?),
-    })
 }

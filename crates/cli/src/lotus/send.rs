@@ -8,6 +8,7 @@ use std::io::Write;
 
 use anyhow::Context as _;
 use data_encoding::HEXLOWER_PERMISSIVE;
+use lotus_mpool::checks;
 use lotus_rpc_api::{
     RpcError,
     full::FullNode,
@@ -119,7 +120,7 @@ async fn encode_params(
 }
 
 /// Estimates gas, checks, signs and sends.
-async fn publish(
+pub(super) async fn publish(
     node: &dyn FullNode,
     mut prototype: MessagePrototype,
     force: bool,
@@ -137,13 +138,13 @@ async fn publish(
             writeln!(out, "Following checks have failed:")?;
             let own = prototype.message.cid();
             for check in failed {
-                let name = check_name(check.code);
+                let name = checks::name(check.code);
                 if check.cid == own {
                     writeln!(out, "current message failed a check {name}: {}", check.err)?;
                 } else {
                     writeln!(
                         out,
-                        "message {} failed a check {name}: {}",
+                        "{} message failed a check {name}: {}",
                         check.cid, check.err
                     )?;
                 }
@@ -173,33 +174,14 @@ async fn failed_checks(
         .await;
     let own = node.mpool_check_messages(vec![prototype.clone()]).await;
     let mut failed = Vec::new();
+    let pending = pending.map(|checks| checks.into_iter().collect());
     for answer in [own, pending] {
         match answer {
-            Ok(checks) => failed.extend(checks.into_iter().flatten().filter(|check| !check.ok)),
+            Ok(told) => failed.extend(told.into_iter().flatten().filter(|check| !check.ok)),
             // A node without this method checks when the message is pushed.
             Err(error) if error.is_not_supported() => {}
             Err(error) => return Err(error),
         }
     }
     Ok(failed)
-}
-
-/// Lotus' name of a check.
-fn check_name(code: i64) -> String {
-    let name = match code {
-        1 => "MessageSerialize",
-        2 => "MessageSize",
-        3 => "MessageValidity",
-        4 => "MessageMinGas",
-        5 => "MessageMinBaseFee",
-        6 => "MessageBaseFee",
-        7 => "MessageBaseFeeLowerBound",
-        8 => "MessageBaseFeeUpperBound",
-        9 => "MessageGetStateNonce",
-        10 => "MessageNonce",
-        11 => "MessageGetStateBalance",
-        12 => "MessageBalance",
-        other => return format!("CheckStatusCode({other})"),
-    };
-    name.to_owned()
 }

@@ -1,6 +1,7 @@
 //! What commands print, against recordings of Go Lotus: the same chain, standing still at the same
 //! head, asked the same.
 
+mod accounts;
 mod recorded;
 
 use std::{path::Path, sync::Arc};
@@ -278,8 +279,8 @@ mod sending {
         assert_eq!(ended.stderr, "publishing message: check has failed");
         assert_eq!(
             ended.stdout,
-            "Following checks have failed:\nmessage \
-             bafy2bzacecnamqgqmifpluoeldx7zzglxcljo6oja4vrmtj7432rphldpdmm2 failed a check \
+            "Following checks have failed:\n\
+             bafy2bzacecnamqgqmifpluoeldx7zzglxcljo6oja4vrmtj7432rphldpdmm2 message failed a check \
              MessageNonce: message nonce doesn't match next nonce (12)\n"
         );
         assert!(node.asked("MpoolPushMessage").is_empty());

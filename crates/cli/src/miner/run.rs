@@ -16,8 +16,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use lotus_net::{HostKey, NetConfig};
 use lotus_networks::Network;
-use lotus_proofs::{FilecoinProver, FilecoinVerifier};
-use lotus_rpc::{JwtSecret, Server, Verifier};
+use lotus_rpc::{JwtSecret, Limits, Server, Verifier};
 use lotus_rpc_api::{Permission, full::FullNode};
 use lotus_runtime::{
     clock::system_clock,
@@ -39,7 +38,7 @@ use lotus_storage_node::{
 use tokio::net::TcpListener;
 
 use super::{Globals, init};
-use crate::{connect, process};
+use crate::{connect, process, proofs};
 
 /// How long services may take to wind down.
 const WIND_DOWN: Duration = Duration::from_secs(15);
@@ -90,12 +89,12 @@ impl Run {
         }
         let settings: Settings = config.view()?;
         if self.manage_fdlimit {
-            limits::raise_file_limit();
+            limits::raise_file_limit(env);
         }
         if self.enable_gpu_proving {
             tracing::debug!("proofs are made without GPU");
         }
-        process::check_verifying_keys(&network)?;
+        proofs::prepare(&network)?;
         process::keep_network(&repo, &network)?;
         let node = self.find_node(globals, &network).await?;
 
@@ -127,7 +126,12 @@ impl Run {
             }
             None => None,
         };
-        serve_api(&running, market, &tasks, listener, &jwt);
+        let limits = Limits::from_environment(|name| std::env::var(name).ok())?;
+        let routes = lotus_rpc::metrics_routes(metrics.clone());
+        let server = Server::new(Verifier::Secret(jwt.clone()))
+            .limits(limits)
+            .merge(routes);
+        serve_api(server, &running, market, &tasks, listener, &jwt);
         locked.set_api_token(&jwt.token(&Permission::ALL)?)?;
         locked.set_api_endpoint(&process::api_multiaddr(address))?;
         tracing::info!(%address, actor = %running.api.miner(), "miner is up");
@@ -159,6 +163,7 @@ impl Run {
             "the daemon is on the network {name:?}, this miner's network.toml is of {:?}",
             network.name
         );
+        proofs::expect_same_actors(&*node, network).await?;
         if !self.nosync {
             process::wait_synced(&*node, network).await?;
         }
@@ -200,6 +205,7 @@ fn node_config(
         .with_context(|| format!("{actor} is no ID address"))?;
     let storage_file = repo.path().join(init::STORAGE_FILE);
     let mut net = NetConfig::new(network.name.clone(), agent());
+    let (prover, verifier) = (proofs::prover(&network), proofs::verifier(&network));
     net.listen = process::tcp_only(&settings.libp2p.listen_addresses);
     Ok(StorageNodeConfig {
         miner,
@@ -208,8 +214,8 @@ fn node_config(
         databases: Databases::open(&repo.folder(init::DATABASES)?)?,
         storage_paths: storage_paths(&storage_file)?,
         storage_file: Some(storage_file),
-        prover: Arc::new(FilecoinProver::new()),
-        verifier: Some(Arc::new(FilecoinVerifier::new())),
+        prover,
+        verifier: Some(verifier),
         resources: resources::table(|name| std::env::var(name).ok())?,
         clock: system_clock(),
         host_key: HostKey::kept_in(repo.keystore())?,
@@ -229,6 +235,7 @@ fn storage_paths(file: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Puts the API up, with the files of sectors and the data of callers beside it.
 fn serve_api(
+    server: Server,
     running: &RunningStorageNode,
     market: Option<RunningMarket>,
     tasks: &Tasks,
@@ -239,7 +246,7 @@ fn serve_api(
     let (deals, gateway) = market
         .map(|m| (Arc::new(m.provider) as _, m.gateway))
         .unzip();
-    let mut server = Server::new(verifier.clone())
+    let mut server = server
         .endpoint("/rpc/v0", api::dispatcher(&running.api, deals))
         .push_streams(running.streams.clone())
         .merge(remote::routes(Arc::clone(&running.store), verifier));

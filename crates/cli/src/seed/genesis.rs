@@ -13,14 +13,11 @@ use lotus_blockstore::SharedBlockstore;
 use lotus_genesis::{
     Drawn, MINER_START, TICKET_LEN, Template, make_genesis, template::Miner, write_car,
 };
-use lotus_types::{Address, Bytes, Cid};
+use lotus_networks::bundles;
+use lotus_types::{Address, Bytes};
 use lotus_vm::{Bundle, BundleStore, FilecoinVm};
 
 use super::files;
-
-/// Manifest of the devnet bundle (actors v9, 2 KiB sectors), which `make bundle` builds.
-pub(crate) const DEVNET_MANIFEST: &str =
-    "bafy2bzacecvjqaywfzles6mdpsupzostucfam2vmz6fo4du445wdw6z73uosk";
 
 /// Commands on a genesis template
 #[derive(Debug, clap::Subcommand)]
@@ -162,7 +159,7 @@ impl Car {
         let store = SharedBlockstore::memory();
         bundle.load_into(&store)?;
         let genesis = make_genesis(
-            &FilecoinVm::new(),
+            &FilecoinVm::from_environment(),
             &store,
             &bundle.manifest(),
             &template,
@@ -184,13 +181,12 @@ impl Car {
         if let Some(path) = &self.bundle {
             return Ok(Bundle::read(&files::expand(path))?);
         }
-        let bundles = BundleStore::from_environment();
+        let store = BundleStore::from_environment();
         let Some(manifest) = like else {
-            let devnet: Cid = DEVNET_MANIFEST.parse().context("constant CID")?;
-            return Ok(bundles.load(&devnet)?);
+            return Ok(store.load(&bundles::devnet())?);
         };
         let code = manifest.code(lotus_actors::ActorKind::System)?;
-        let found = bundles.find_by_code(&code)?;
+        let found = store.find_by_code(&code)?;
         found.with_context(|| {
             format!("no actor bundle with system actor {code}: build it with `make bundle`, or give it with --bundle")
         })

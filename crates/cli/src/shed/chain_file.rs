@@ -46,13 +46,14 @@ pub(super) struct OpenChain {
     pub(super) chain: Arc<ExportedChain>,
     pub(super) executor: Executor,
     pub(super) beacons: BeaconSchedule,
+    /// It used the mock beacon, and with it mock proofs.
+    pub(super) mock: bool,
 }
 
 impl ChainFile {
-    /// Loads the chain. `beacon` is `mock`, a drand chain info file, or nothing: then the chain must
-    /// show that it used the mock beacon.
+    /// Names the proof parameters to this process and loads the chain. Must be called before the
+    /// process has a second thread.
     pub(super) fn open(&self, beacon: Option<&str>) -> anyhow::Result<OpenChain> {
-        // First, while the process has one thread.
         if let Some(dir) = self.params.clone().or_else(local_parameters) {
             ensure!(
                 dir.is_dir(),
@@ -61,6 +62,12 @@ impl ChainFile {
             );
             use_parameter_cache(&dir)?;
         }
+        self.load(beacon)
+    }
+
+    /// Loads the chain. `beacon` is `mock`, a drand chain info file, or nothing: then the chain must
+    /// show that it used the mock beacon.
+    pub(super) fn load(&self, beacon: Option<&str>) -> anyhow::Result<OpenChain> {
         let store = SharedBlockstore::memory();
         let name = self.chain.display();
         let loaded =
@@ -89,7 +96,7 @@ impl ChainFile {
         let executor = Executor {
             view: Arc::clone(&chain) as _,
             store,
-            vm: Arc::new(FilecoinVm::new()),
+            vm: Arc::new(FilecoinVm::from_environment()),
             network: Arc::new(network),
             round_of: Arc::new(move |epoch| rounds.max_round_for_epoch(epoch)),
         };
@@ -97,6 +104,7 @@ impl ChainFile {
             chain,
             executor,
             beacons,
+            mock: config == BeaconConfig::Mock,
         })
     }
 

@@ -2,18 +2,20 @@
 //!
 //! # Lotus parity
 //! Flags, environment and files of `lotus-worker run`. A limit on open files that stays low is a
-//! warning, where Lotus refuses to start. PoSt workers are not supported yet.
+//! warning, where Lotus refuses to start. PoSt workers are not supported yet. `--network` has no
+//! counterpart: Lotus' worker has its network compiled in.
 
 use std::{
     collections::BTreeSet,
     io::Write,
     net::{IpAddr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, anyhow, bail};
+use lotus_ports::proofs::Prover;
 use lotus_proofs::FilecoinProver;
 use lotus_rpc::{ApiInfo, ClientOptions, HttpClient};
 use lotus_rpc_api::{ApiClient, miner::StorageMiner, types::worker::TaskType};
@@ -32,7 +34,7 @@ use lotus_storage_node::{WorkerConfig, start_worker};
 use tokio::net::TcpListener;
 
 use super::Globals;
-use crate::{connect, process};
+use crate::{connect, process, proofs};
 
 /// How long services may take to wind down.
 const WIND_DOWN: Duration = Duration::from_secs(15);
@@ -80,6 +82,10 @@ pub(super) struct Run {
     /// disable all default compute tasks, use the worker for storage/fetching only
     #[arg(long, env = "LOTUS_WORKER_NO_DEFAULT")]
     no_default: bool,
+    /// Description of the network; LOTUS_NETWORK or the repo's network.toml when it is not given.
+    /// Without any, proofs are real
+    #[arg(long, value_name = "FILE", env = "LOTUS_NETWORK")]
+    network: Option<PathBuf>,
 }
 
 impl Run {
@@ -99,8 +105,9 @@ impl Run {
         let repo = Repo::locate(RepoKind::Worker, globals.worker_repo.as_deref(), env)?;
         repo.init()?;
         logging::init(&repo.config(env)?.log_levels(), env)?;
-        limits::raise_file_limit();
+        limits::raise_file_limit(env);
         let locked = repo.lock()?;
+        let prover = self.prover(&repo)?;
         let (info, miner) = find_miner(globals.miner_repo.as_deref()).await?;
 
         let address = listen_address(&self.listen)?;
@@ -118,7 +125,7 @@ impl Run {
             miner,
             token: info.token.clone().unwrap_or_default(),
             storage_paths: storage_paths(&locked, self.no_local_storage)?,
-            prover: Arc::new(FilecoinProver::new()),
+            prover,
             calls: CallStore::open(&repo.path().join("calls.db"))?,
             clock: system_clock(),
             tasks: self.tasks(),
@@ -146,6 +153,19 @@ impl Run {
             return Ok(());
         }
         Err(anyhow!("{}", outcome.reason))
+    }
+
+    /// Who seals here. Of the network a worker needs to know nothing else.
+    fn prover(&self, repo: &Repo) -> anyhow::Result<Arc<dyn Prover>> {
+        if self.network.is_none() && !repo.path().join(process::NETWORK_FILE).exists() {
+            return Ok(Arc::new(FilecoinProver::new()));
+        }
+        let network = process::find_network(self.network.as_deref(), repo)?;
+        process::keep_network(repo, &network)?;
+        if network.proofs().are_mock() {
+            proofs::warn_of_mock_proofs(&network);
+        }
+        Ok(proofs::prover(&network))
     }
 
     /// What this worker does: moving files always, the rest as the flags say.
@@ -222,7 +242,7 @@ async fn routable(bound: SocketAddr, miner: &ApiInfo) -> anyhow::Result<SocketAd
 }
 
 /// The worker's storage paths; the first start makes the repo one.
-fn storage_paths(repo: &LockedRepo, none: bool) -> anyhow::Result<Vec<std::path::PathBuf>> {
+fn storage_paths(repo: &LockedRepo, none: bool) -> anyhow::Result<Vec<PathBuf>> {
     let file = repo.path().join(STORAGE_FILE);
     if !file.exists() {
         let mut config = StorageConfig::default();

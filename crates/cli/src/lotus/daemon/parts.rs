@@ -1,18 +1,26 @@
 //! What a daemon looks for before it starts: bundle and genesis.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    ops::ControlFlow,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, anyhow, ensure};
-use lotus_actors::StateTree;
+use lotus_actors::{StateTree, init};
 use lotus_blockstore::{SharedBlockstore, car};
-use lotus_chain::ChainStore;
+use lotus_chain::Imported;
 use lotus_genesis::{Drawn, Template, make_genesis, write_car};
-use lotus_networks::{Network, singletons::SYSTEM_ACTOR};
-use lotus_node::{Stores, ensure_genesis};
+use lotus_networks::{
+    Network,
+    singletons::{INIT_ACTOR, SYSTEM_ACTOR},
+};
+use lotus_node::{Stores, ensure_genesis, import};
 use lotus_ports::{Blockstore as _, vm::MachineContext};
 use lotus_runtime::atomic;
-use lotus_state::StateManager;
-use lotus_types::{BlockHeader, Cid, Tipset, TokenAmount};
+use lotus_types::{BlockHeader, ChainEpoch, Cid, TokenAmount};
 use lotus_vm::{Bundle, BundleStore, FilecoinVm};
 
 /// Where the genesis of a new repo comes from.
@@ -40,6 +48,8 @@ pub(super) struct Chosen {
     pub(super) genesis: Arc<BlockHeader>,
     /// The actor bundle's manifest.
     pub(super) manifest: Cid,
+    /// The chain that the genesis came with. It is loaded, not the head.
+    pub(super) imported: Option<Imported>,
 }
 
 /// Brings genesis and bundle into the stores and checks that they belong together.
@@ -62,7 +72,7 @@ pub(super) fn choose(
             bundle.manifest()
         );
     }
-    let made;
+    let mut imported = None;
     let path = match source {
         GenesisFrom::File(path) => Some(path),
         GenesisFrom::Template { template, out } => {
@@ -71,11 +81,10 @@ pub(super) fn choose(
                  description, or --bundle FILE",
             )?;
             make(vm, bundle, template, out)?;
-            made = out;
-            Some(made)
+            Some(out)
         }
         GenesisFrom::Import(path) => {
-            import_genesis(stores, path)?;
+            imported = Some(load(stores, &network, path)?);
             None
         }
         GenesisFrom::Repo => None,
@@ -84,11 +93,13 @@ pub(super) fn choose(
         .map(|p| File::open(p).with_context(|| format!("reading the genesis {}", p.display())))
         .transpose()?;
     let (_, genesis) = ensure_genesis(stores, &network, file)?;
+    check_name(stores, &genesis, &network)?;
     let manifest = load_bundle(stores, &genesis, known)?;
     Ok(Chosen {
         network: Arc::new(network),
         genesis,
         manifest,
+        imported,
     })
 }
 
@@ -108,13 +119,58 @@ fn make(vm: &FilecoinVm, bundle: &Bundle, template: &Path, out: &Path) -> anyhow
     atomic::write(out, &file, 0o644).with_context(|| format!("writing {}", out.display()))
 }
 
-/// Takes the genesis from a chain export.
-fn import_genesis(stores: &Stores, path: &Path) -> anyhow::Result<()> {
-    let chain = lotus_node::genesis::open_chain(stores)?;
-    if chain.genesis().is_none() {
-        let car = car::CarReader::open(path)?;
-        chain.import(car, |_| std::ops::ControlFlow::Continue(()))?;
+/// Loads a chain export, without making it the chain.
+pub(super) fn load(stores: &Stores, network: &Network, path: &Path) -> anyhow::Result<Imported> {
+    let shown = path.display();
+    let file = car::CarReader::open(path).with_context(|| format!("importing {shown}"))?;
+    let loaded = import::load(stores, network, file, |_| ControlFlow::Continue(()));
+    let loaded = loaded.with_context(|| format!("importing {shown}"))?;
+    tracing::info!(
+        head = %loaded.head.key(),
+        height = loaded.head.height(),
+        tipsets = loaded.tipsets,
+        "{shown} is loaded"
+    );
+    Ok(loaded)
+}
+
+/// Tells from time to time how far a validation has come.
+pub(super) struct Progress {
+    head: ChainEpoch,
+    told: Instant,
+}
+
+impl Progress {
+    const PAUSE: Duration = Duration::from_secs(10);
+
+    pub(super) fn new(head: ChainEpoch) -> Self {
+        Self {
+            head,
+            told: Instant::now(),
+        }
     }
+
+    pub(super) fn at(&mut self, height: ChainEpoch) {
+        if height == self.head || self.told.elapsed() >= Self::PAUSE {
+            self.told = Instant::now();
+            tracing::info!(height, head = self.head, "imported chain validated");
+        }
+    }
+}
+
+/// The genesis state knows its network's name, which is part of every gossip topic.
+fn check_name(stores: &Stores, genesis: &BlockHeader, network: &Network) -> anyhow::Result<()> {
+    let tree = StateTree::load(&stores.blocks, &genesis.parent_state_root)?;
+    let init = tree.actor(&INIT_ACTOR)?;
+    let init = init.context("the genesis has no init actor")?;
+    let state: init::State = lotus_actors::load(&stores.blocks, &init.head, "init actor's state")?;
+    ensure!(
+        state.network_name == network.name,
+        "genesis block {} is of the network {:?}, but the network description says {:?}",
+        genesis.cid(),
+        state.network_name,
+        network.name
+    );
     Ok(())
 }
 
@@ -171,27 +227,4 @@ pub(super) fn warm_up(vm: Arc<FilecoinVm>, chosen: &Chosen, stores: &Stores) {
     if let Err(error) = spawned {
         tracing::warn!(%error, "no thread to compile the actors ahead");
     }
-}
-
-/// Executes the chain up to `head` and compares each state with the one that the next header names.
-pub(super) fn execute(
-    states: &StateManager,
-    chain: &ChainStore,
-    head: &Tipset,
-) -> anyhow::Result<()> {
-    let mut keys = Vec::new();
-    for tipset in chain.walk_back(head.clone()) {
-        keys.push(tipset?.key().clone());
-    }
-    for (parent, child) in keys.iter().rev().zip(keys.iter().rev().skip(1)) {
-        let (parent, child) = (chain.tipset(parent)?, chain.tipset(child)?);
-        let state = states.tipset_state(&parent)?;
-        ensure!(
-            state.state_root == child.parent_state_root()
-                && state.receipts_root == child.parent_message_receipts(),
-            "the chain's state after epoch {} is not what executing it gives",
-            parent.height()
-        );
-    }
-    Ok(())
 }

@@ -48,6 +48,7 @@ pub(super) struct Recorded(Arc<Inner>);
 struct Inner {
     recorded: HashMap<(String, String), Answer>,
     scripted: Mutex<HashMap<String, Value>>,
+    failing: Mutex<HashMap<String, ErrorObject>>,
     tipsets: Vec<Tipset>,
     pieces: Mutex<Vec<String>>,
     asked: Mutex<Vec<(String, Value)>>,
@@ -59,6 +60,7 @@ impl Recorded {
         let mut inner = Inner {
             recorded: HashMap::new(),
             scripted: Mutex::new(scripted()),
+            failing: Mutex::default(),
             tipsets: headers(),
             pieces: Mutex::default(),
             asked: Mutex::default(),
@@ -85,6 +87,19 @@ impl Recorded {
     pub(super) fn answer(self, method: &str, answer: Value) -> Self {
         self.0.scripted.lock().insert(method.to_owned(), answer);
         self
+    }
+
+    /// Lets a method fail, whatever its parameters.
+    pub(super) fn fail(self, method: &str, message: &str) -> Self {
+        let failed = ErrorObject::new(1, message);
+        self.0.failing.lock().insert(method.to_owned(), failed);
+        self
+    }
+
+    /// What was recorded of a call.
+    pub(super) fn find(&self, method: &str, params: &Value) -> Option<Value> {
+        let key = (method.to_owned(), self.0.key(method, params.clone()));
+        self.0.recorded.get(&key)?.clone().ok()
     }
 
     /// What `ChainExport` sends; each in base64.
@@ -202,6 +217,9 @@ impl Inner {
     }
 
     fn answer(&self, name: &str, params: Value) -> Answer {
+        if let Some(error) = self.failing.lock().get(name) {
+            return Err(error.clone());
+        }
         if let Some(answer) = self.scripted.lock().get(name) {
             return Ok(answer.clone());
         }
@@ -216,8 +234,26 @@ impl Inner {
         if let Some(answer) = self.recorded.get(&(name.to_owned(), key)) {
             return answer.clone();
         }
+        if name == "StateAccountKey"
+            && let Some(key) = self.key_of(&params[0])
+        {
+            return Ok(key);
+        }
         let told = self.told_by_headers(name, &params);
         told.ok_or_else(|| ErrorObject::new(1, format!("{name} {params} is not recorded")))
+    }
+
+    /// The key address whose ID was recorded to be this one.
+    fn key_of(&self, id: &Value) -> Option<Value> {
+        let lookups = self.recorded.iter();
+        let mut found = lookups.filter(|((name, _), answer)| {
+            name == "StateLookupID" && answer.as_ref().is_ok_and(|answer| answer == id)
+        });
+        let mut params: Value = found.find_map(|((_, params), _)| {
+            let params: Value = serde_json::from_str(params).ok()?;
+            (params[0] != *id).then_some(params)
+        })?;
+        Some(params[0].take())
     }
 
     /// Answers that follow from the headers of the chain's export.
