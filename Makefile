@@ -1,10 +1,13 @@
 # The few things a newcomer types. Each target is a script, to be read there; ARGS goes to it.
 
 .DEFAULT_GOAL := help
-.PHONY: build test devnet devnet-clean bench check help
+.PHONY: build bundle test devnet devnet-clean bench check help
 
 build: ## all binaries, in out/bin
 	@scripts/build.sh
+
+bundle: ## the built-in actors, of networks with real proofs and with mock ones
+	@scripts/bundles.sh devnet testing-fake-proofs
 
 test: ## set up what is missing, then run all tests
 	@scripts/test.sh $(ARGS)

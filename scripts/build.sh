@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/env.sh
 
 # Only what is there: a program joins when its first command works.
-readonly programs=(lotus lotus-miner lotus-worker lotus-seed lotus-shed lotus-devnet)
+readonly programs=(lotus lotus-miner lotus-worker lotus-wallet lotus-seed lotus-shed lotus-devnet lotus-bench)
 
 link_programs() {
   local program folder

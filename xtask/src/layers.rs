@@ -44,7 +44,7 @@ const LAYERS: &[&[&str]] = &[
         "lotus-sealing",
         "lotus-proving",
     ],
-    &["lotus-sync", "lotus-mpool", "lotus-market"],
+    &["lotus-sync", "lotus-mpool", "lotus-paych", "lotus-market"],
     &["lotus-node", "lotus-storage-node"],
     &[
         "lotus-testkit",

@@ -2,14 +2,16 @@
 //!
 //! - `layers`: no crate depends on one above it (docs/ARCHITECTURE.md has the order).
 //! - `lint`: house rules that neither rustc nor clippy knows.
+//! - `gen`: writes the pages that are generated from the code.
 //! - `bundle`: builds, packs and checks the built-in actors.
 //!
 //! # Invariants
 //! - This package depends on no other crate of the workspace, so it works while they are broken.
-//! - Nothing here reaches the network but `bundle`, through cargo.
+//! - Nothing here reaches the network but `bundle` and `gen`, through cargo.
 
 mod bundle;
 mod dependencies;
+mod generate;
 mod layers;
 mod lint;
 mod workspace;
@@ -32,6 +34,8 @@ enum Task {
     Layers,
     /// Check file sizes, file headers, and that docs/dependencies.md tells the truth
     Lint,
+    /// Write docs/api.md and the ledger in docs/parity.md anew; `make test` fails while they are stale
+    Gen,
     /// Build the built-in actors v9, check their CIDs and keep them in the cache
     Bundle {
         /// Which builds of the actors
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().task {
         Task::Layers => layers::run(),
         Task::Lint => lint::run(),
+        Task::Gen => generate::run(),
         Task::Bundle {
             variants,
             out,

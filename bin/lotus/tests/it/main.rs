@@ -1,0 +1,13 @@
+//! Real processes: the executable as a user starts it, on mock proofs.
+
+mod bench;
+mod devnet;
+mod disk;
+mod hostile;
+mod kill;
+mod process;
+mod recorded;
+mod sealing;
+mod second_miner;
+mod starting;
+mod wallet;
