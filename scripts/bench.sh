@@ -18,13 +18,21 @@ for ((round = 0; round < rounds; round++)); do
   out/bin/lotus-shed replay fixtures/lotus/mock-chain/chain.car.zst --json
 done
 
+# example CRATE NAME ARGS…: runs a crate's example, built with the features of the whole workspace, so
+# that nothing heavy is compiled twice.
+example() {
+  local crate=$1 name=$2
+  shift 2
+  cargo build --locked --quiet -p "$crate" -p lotus-unify --example "$name"
+  "$CARGO_TARGET_DIR/debug/examples/$name" "$@"
+}
+
+export FIL_PROOFS_PARAMETER_CACHE=${FIL_PROOFS_PARAMETER_CACHE:-$LOTUS_RS_CACHE/params-2048}
 printf '==> proof calls, %s rounds\n' "$rounds"
-FIL_PROOFS_PARAMETER_CACHE=${FIL_PROOFS_PARAMETER_CACHE:-$LOTUS_RS_CACHE/params-2048} \
-  cargo run --locked --quiet -p lotus-proofs -p lotus-unify --example sealing-bench -- "$rounds"
+example lotus-proofs sealing-bench "$rounds"
 
 printf '==> circuit proofs, own prover and library, %s rounds\n' "$rounds"
-FIL_PROOFS_PARAMETER_CACHE=${FIL_PROOFS_PARAMETER_CACHE:-$LOTUS_RS_CACHE/params-2048} \
-  cargo run --locked --quiet -p lotus-proofs -p lotus-unify --example proving-bench -- "$rounds" 1
+example lotus-proofs proving-bench "$rounds" 1
 
 printf '==> signatures\n'
-cargo run --locked --quiet -p lotus-wallet -p lotus-unify --example signing-bench -- 100
+example lotus-wallet signing-bench 100
