@@ -6,52 +6,48 @@ mod recorded;
 
 use std::{path::Path, sync::Arc};
 
+use lotus_rpc_api::ApiClient;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
+use crate::fake::Ended;
 use recorded::Recorded;
 
 const SENDER: &str =
     "t3r4if4bd2awtvlb67mxjspu65kbfnxh7ck4gph5zsdraokpdmzkrnb5bntm6mbu3r75yolc7yrql3r2vxll7a";
 const RECEIVER: &str = "t1dqe4sv5p4onllkkkiiyhps7cbtnxwqeslnjvwoa";
 
-/// How a command ended.
-#[derive(Debug, PartialEq, Eq)]
-struct Ended {
-    exit: u8,
-    stdout: String,
-    stderr: String,
-}
-
-/// Runs a command line without a process and without a node.
-async fn run(node: &Recorded, args: &[&str]) -> Ended {
+/// Runs a command line without a process, against a node that a test has made.
+pub(super) async fn run_lotus(node: ApiClient, args: &[&str]) -> Ended {
     let all = std::iter::once("lotus").chain(args.iter().copied());
-    let mut out = Vec::new();
-    let (exit, stderr) = match Lotus::parse(all.map(OsString::from)) {
-        Err(error) => (help::exit_code(&error), error.to_string()),
-        Ok(lotus) => {
-            let api: Arc<dyn FullNode> = Arc::new(node.client());
-            let daemon = Connected {
-                api,
-                address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
+    let lotus = match Lotus::parse(all.map(OsString::from)) {
+        Ok(lotus) => lotus,
+        Err(error) => {
+            return Ended {
+                exit: help::exit_code(&error),
+                stdout: String::new(),
+                stderr: error.to_string(),
             };
-            let context = Context {
-                node: &*daemon.api,
-                daemon: &daemon,
-                force_send: lotus.force_send,
-            };
-            match lotus.command.ask(&context, &mut out).await {
-                Ok(()) => (0, String::new()),
-                Err(error) => (1, format!("{error:#}")),
-            }
         }
     };
-    Ended {
-        exit,
-        stdout: String::from_utf8(out).expect("text"),
-        stderr,
-    }
+    let api: Arc<dyn FullNode> = Arc::new(node);
+    let daemon = Connected {
+        api,
+        address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
+    };
+    let context = Context {
+        node: &*daemon.api,
+        daemon: &daemon,
+        force_send: lotus.force_send,
+    };
+    let mut out = Vec::new();
+    let done = Box::pin(lotus.command.ask(&context, &mut out)).await;
+    Ended::new(done, out)
+}
+
+async fn run(node: &Recorded, args: &[&str]) -> Ended {
+    run_lotus(node.client(), args).await
 }
 
 /// A command line and what Lotus did.

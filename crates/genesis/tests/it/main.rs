@@ -9,11 +9,9 @@ use std::path::PathBuf;
 
 use lotus_blockstore::SharedBlockstore;
 use lotus_genesis::{Drawn, Template};
+use lotus_networks::bundles;
 use lotus_types::Cid;
 use lotus_vm::{BundleStore, FilecoinVm};
-
-/// Manifest of the devnet bundle.
-const DEVNET: &str = "bafy2bzacecvjqaywfzles6mdpsupzostucfam2vmz6fo4du445wdw6z73uosk";
 
 fn fixture(path: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/lotus")).join(path)
@@ -32,7 +30,7 @@ fn recorded_values() -> Drawn {
 
 /// A store with the devnet's actors.
 fn store_with_actors() -> (SharedBlockstore, Cid) {
-    let manifest: Cid = DEVNET.parse().expect("cid");
+    let manifest = bundles::devnet();
     let bundle = BundleStore::from_environment()
         .load(&manifest)
         .expect("run `make bundle` first");

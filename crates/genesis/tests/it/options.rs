@@ -2,9 +2,10 @@
 
 use lotus_blockstore::SharedBlockstore;
 use lotus_genesis::{Drawn, GenesisError, make_genesis};
+use lotus_networks::bundles;
 use lotus_types::{Address, KeyInfo, KeyType};
 
-use crate::{DEVNET, fixture, localnet, recorded_values, store_with_actors, vm};
+use crate::{fixture, localnet, recorded_values, store_with_actors, vm};
 
 #[test]
 fn values_are_taken_from_a_recorded_genesis() {
@@ -43,7 +44,7 @@ fn a_file_that_is_no_genesis_is_named() {
 #[test]
 fn a_short_ticket_and_a_verifier_without_key_are_refused() {
     let store = SharedBlockstore::memory();
-    let bundle = DEVNET.parse().expect("cid");
+    let bundle = bundles::devnet();
     let refused = |drawn: &Drawn| {
         let error = make_genesis(vm(), &store, &bundle, &localnet(), drawn).expect_err("refused");
         assert!(error.is_templates_fault());
@@ -65,11 +66,11 @@ fn a_short_ticket_and_a_verifier_without_key_are_refused() {
 #[test]
 fn a_missing_bundle_is_not_the_templates_fault() {
     let store = SharedBlockstore::memory();
-    let bundle = DEVNET.parse().expect("cid");
+    let bundle = bundles::devnet();
     let error = make_genesis(vm(), &store, &bundle, &localnet(), &recorded_values());
     let error = error.expect_err("no actors");
     assert!(!error.is_templates_fault());
-    assert!(error.to_string().contains(DEVNET), "{error}");
+    assert!(error.to_string().contains(bundles::DEVNET), "{error}");
 }
 
 #[test]

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use lotus_blockstore::{SharedBlockstore, car};
 use lotus_mpool::gas;
-use lotus_networks::Network;
+use lotus_networks::{Network, bundles};
 use lotus_state::{StateFault, StateManager, execute::Executor, exported::ExportedChain};
 use lotus_types::{Cid, Message, Receipt, Tipset, TokenAmount};
 use lotus_vm::{BundleStore, FilecoinVm};
 use serde::Deserialize;
 use serde_json::Value;
 
-const MANIFEST: &str = "bafy2bzaceas7ozlvrnt7hjwccu5vlgioqltszouymtbacntg44g5mgvaqvypw";
 const FIXTURES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../fixtures/lotus/mock-chain"
@@ -39,7 +38,7 @@ impl Call {
 
 fn recorded() -> Recorded {
     let store = SharedBlockstore::memory();
-    let manifest: Cid = MANIFEST.parse().unwrap();
+    let manifest = bundles::testing_fake_proofs();
     let bundle = BundleStore::from_environment()
         .load(&manifest)
         .unwrap_or_else(|e| panic!("{e}"));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lotus_blockstore::{SharedBlockstore, car};
-use lotus_networks::Network;
+use lotus_networks::{Network, bundles};
 use lotus_node::{RunningNode, offline::OfflineChain};
 use lotus_proofs::MockVerifier;
 use lotus_rpc_api::{CallStyle, Dispatcher, Outcome, Permission, full};
@@ -17,8 +17,6 @@ use lotus_runtime::{metrics::Metrics, supervisor::Supervisor};
 use lotus_types::{Cid, KeyInfo, TipsetKey};
 use lotus_vm::{BundleStore, FilecoinVm};
 use serde_json::{Value, value::RawValue};
-
-const FAKE_PROOFS_MANIFEST: &str = "bafy2bzaceas7ozlvrnt7hjwccu5vlgioqltszouymtbacntg44g5mgvaqvypw";
 
 #[derive(serde::Deserialize)]
 struct Call {
@@ -65,7 +63,7 @@ fn strip(value: &mut Value) {
 /// The recorded chain as an offline node.
 pub(crate) async fn node_of(name: &str) -> (RunningNode, Supervisor) {
     let blocks = SharedBlockstore::memory();
-    let manifest: Cid = FAKE_PROOFS_MANIFEST.parse().unwrap();
+    let manifest = bundles::testing_fake_proofs();
     let bundle = BundleStore::from_environment()
         .load(&manifest)
         .unwrap_or_else(|e| panic!("{e}"));

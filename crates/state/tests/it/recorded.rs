@@ -6,16 +6,10 @@ use std::{
 };
 
 use lotus_blockstore::{SharedBlockstore, car};
-use lotus_networks::Network;
+use lotus_networks::{Network, bundles};
 use lotus_state::{execute::Executor, exported::ExportedChain, randomness::RoundOfEpoch};
 use lotus_types::{ChainEpoch, Cid};
 use lotus_vm::BundleStore;
-
-/// Of the bundles that the recordings were made with.
-pub(crate) const FAKE_PROOFS_MANIFEST: &str =
-    "bafy2bzaceas7ozlvrnt7hjwccu5vlgioqltszouymtbacntg44g5mgvaqvypw";
-pub(crate) const DEVNET_MANIFEST: &str =
-    "bafy2bzacecvjqaywfzles6mdpsupzostucfam2vmz6fo4du445wdw6z73uosk";
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,7 +21,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 pub(crate) fn mock_chain(name: &str) -> (Arc<ExportedChain>, Executor) {
     open(
         name,
-        FAKE_PROOFS_MANIFEST,
+        &bundles::testing_fake_proofs(),
         Arc::new(|epoch| epoch as u64 + 100),
     )
 }
@@ -37,14 +31,13 @@ pub(crate) fn real_chain() -> (Arc<ExportedChain>, Executor) {
     const GENESIS: i64 = 1_795_354_620;
     const DRAND_GENESIS: i64 = 1_795_354_242;
     let round = |epoch: ChainEpoch| ((GENESIS + 10 * (epoch - 1) - DRAND_GENESIS) / 10 + 1) as u64;
-    open("real-chain", DEVNET_MANIFEST, Arc::new(round))
+    open("real-chain", &bundles::devnet(), Arc::new(round))
 }
 
-fn open(name: &str, manifest: &str, round_of: RoundOfEpoch) -> (Arc<ExportedChain>, Executor) {
+fn open(name: &str, manifest: &Cid, round_of: RoundOfEpoch) -> (Arc<ExportedChain>, Executor) {
     let store = SharedBlockstore::memory();
-    let manifest: Cid = manifest.parse().unwrap();
     let bundle = BundleStore::from_environment()
-        .load(&manifest)
+        .load(manifest)
         .unwrap_or_else(|e| panic!("{e}"));
     bundle.load_into(&store).unwrap();
     let loaded = car::load_file(&fixture(name).join("chain.car.zst"), &store).unwrap();

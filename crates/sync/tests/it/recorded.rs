@@ -7,7 +7,7 @@ use lotus_blockstore::{MemoryMetadata, SharedBlockstore, car};
 use lotus_chain::{ChainStore, ChainStoreOptions, weight::BlockCountWeigher};
 use lotus_consensus::BlockValidator;
 use lotus_consensus::ExpectedConsensus;
-use lotus_networks::Network;
+use lotus_networks::{Network, bundles};
 use lotus_ports::beacon::BeaconSchedule;
 use lotus_proofs::MockVerifier;
 use lotus_state::{StateManager, execute::Executor};
@@ -17,7 +17,6 @@ use lotus_vm::{BundleStore, FilecoinVm};
 
 use crate::fakes::{BLOCK_DELAY, Node, Peer};
 
-const MANIFEST: &str = "bafy2bzaceas7ozlvrnt7hjwccu5vlgioqltszouymtbacntg44g5mgvaqvypw";
 const CHAIN: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../fixtures/lotus/mock-chain-two/chain.car.zst"
@@ -45,7 +44,7 @@ fn exporter() -> (ChainStore, Tipset) {
 fn newcomer(exporter: &ChainStore) -> (ChainStore, StateManager) {
     let genesis = Tipset::new(vec![(*exporter.genesis().unwrap()).clone()]).unwrap();
     let blocks = SharedBlockstore::memory();
-    let manifest: Cid = MANIFEST.parse().unwrap();
+    let manifest = bundles::testing_fake_proofs();
     let bundle = BundleStore::from_environment()
         .load(&manifest)
         .unwrap_or_else(|e| panic!("{e}"));

@@ -1,15 +1,10 @@
 //! What commands print, against recordings of Go Lotus, and how deals and retrievals end.
 
-use std::{ffi::OsString, sync::Arc};
-
-use lotus_rpc_api::full::FullNode;
 use serde_json::{Value, json};
 
 use crate::{
-    connect::Connected,
     fake::{Ended, Fake, recorded_output},
-    help,
-    lotus::{Context, Lotus},
+    lotus::tests::run_lotus,
 };
 
 const CLI: &str = "real-chain/cli.json";
@@ -39,30 +34,7 @@ fn node() -> Fake {
 }
 
 async fn run(node: &Fake, args: &[&str]) -> Ended {
-    let all = ["lotus", "client"].into_iter().chain(args.iter().copied());
-    let parsed = match Lotus::parse(all.map(OsString::from)) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            return Ended {
-                exit: help::exit_code(&error),
-                stdout: String::new(),
-                stderr: error.to_string(),
-            };
-        }
-    };
-    let api: Arc<dyn FullNode> = Arc::new(node.client());
-    let daemon = Connected {
-        api,
-        address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
-    };
-    let context = Context {
-        node: &*daemon.api,
-        daemon: &daemon,
-        force_send: false,
-    };
-    let mut out = Vec::new();
-    let done = Box::pin(parsed.command.ask(&context, &mut out)).await;
-    Ended::new(done, out)
+    run_lotus(node.client(), &[&["client"], args].concat()).await
 }
 
 #[tokio::test]

@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    connect::Connected,
     fake::{Ended, Fake, recorded_output},
-    lotus::Lotus,
+    lotus::tests::run_lotus,
 };
 
 const OPERATOR: &str = "real-chain/operator-cli.json";
@@ -15,21 +14,7 @@ const SENDER: &str =
     "t3smgh6koqhmlpygb2vdbtc7qnyerhhrrc2ieurpeyetjk6uved7wszgluj2wahbcxf4ohk7sp2z7r5wxy52zq";
 
 async fn run(node: &Fake, args: &[&str]) -> Ended {
-    let all = ["lotus", "mpool"].iter().chain(args);
-    let lotus = Lotus::parse(all.map(std::ffi::OsString::from)).expect("a command line");
-    let api: std::sync::Arc<dyn FullNode> = std::sync::Arc::new(node.client());
-    let daemon = Connected {
-        api,
-        address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
-    };
-    let context = Context {
-        node: &*daemon.api,
-        daemon: &daemon,
-        force_send: false,
-    };
-    let mut out = Vec::new();
-    let done = lotus.command.ask(&context, &mut out).await;
-    Ended::new(done, out)
+    run_lotus(node.client(), &[&["mpool"], args].concat()).await
 }
 
 fn message(nonce: u64, fee_cap: i64, premium: i64) -> SignedMessage {

@@ -3,29 +3,13 @@
 use lotus_types::{Bytes, Cid, TipsetKey, TokenAmount, wire};
 use serde_json::{Value, json};
 
-use super::*;
 use crate::{
-    connect::Connected,
     fake::{Ended, Fake, recorded_output},
-    lotus::Lotus,
+    lotus::tests::run_lotus,
 };
 
 async fn run(node: &Fake, args: &[&str]) -> Ended {
-    let all = ["lotus", "wallet"].iter().chain(args);
-    let lotus = Lotus::parse(all.map(std::ffi::OsString::from)).expect("a command line");
-    let api: std::sync::Arc<dyn FullNode> = std::sync::Arc::new(node.client());
-    let daemon = Connected {
-        api,
-        address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
-    };
-    let context = Context {
-        node: &*daemon.api,
-        daemon: &daemon,
-        force_send: false,
-    };
-    let mut out = Vec::new();
-    let done = lotus.command.ask(&context, &mut out).await;
-    Ended::new(done, out)
+    run_lotus(node.client(), &[&["wallet"], args].concat()).await
 }
 
 mod market {
