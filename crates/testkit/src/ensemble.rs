@@ -7,6 +7,7 @@ use lotus_node::Wallets;
 use lotus_ports::clock::ManualClock;
 use lotus_proving::winning::plan::Timing;
 use lotus_runtime::supervisor::Supervisor;
+use lotus_types::Address;
 use tempfile::TempDir;
 
 use crate::{
@@ -102,16 +103,18 @@ impl Ensemble {
     /// before the first [`TestNet::mine`].
     pub async fn start(self) -> TestNet {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
-        let (common, born) = self.prepare(&dir).await;
+        let root = genesis::root_key();
+        let (common, born) = self.prepare(&dir, root.address()).await;
         let timing = Timing {
             block_time: self.block_time,
             propagation_delay: Duration::from_secs(common.network.propagation_delay_secs),
         };
         let prover = Arc::new(LocalProver::new(self.proofs, dir.path()));
-        let mut net = TestNet::new(common, timing, dir);
+        let mut net = TestNet::new(common, timing, root.address(), dir);
         for _ in 0..self.nodes {
             net.add_node().await;
         }
+        net.node(0).import_key(&root.to_key_info());
         for (k, born) in born.into_iter().enumerate() {
             let node = k % self.nodes;
             net.node(node).import_key(&born.key);
@@ -128,7 +131,7 @@ impl Ensemble {
     }
 
     /// Seals and executes on a blocking thread.
-    async fn prepare(&self, dir: &TempDir) -> (Common, Vec<Born>) {
+    async fn prepare(&self, dir: &TempDir, registry_root: Address) -> (Common, Vec<Born>) {
         let (ensemble, root) = (self.clone(), dir.path().to_owned());
         let made = tokio::task::spawn_blocking(move || {
             let born: Vec<Born> = (0..)
@@ -140,7 +143,8 @@ impl Ensemble {
                 ..Network::devnet("ensemble")
             };
             let bundle = ensemble.proofs.bundle();
-            let (network, genesis) = genesis::make(network, &bundle, &born, GENESIS_TIME);
+            let (network, genesis) =
+                genesis::make(network, &bundle, &born, registry_root, GENESIS_TIME);
             (network, bundle, genesis, born)
         });
         let (network, bundle, genesis, born) = made

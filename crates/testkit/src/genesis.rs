@@ -110,14 +110,23 @@ fn mock_sectors(miner: ActorId, count: u64, root: &Path) -> Vec<Preseal> {
     (0..count).map(sector).collect()
 }
 
-/// A genesis CAR, and the description of its network.
+/// Draws the key that decides over the verified registry.
+pub(crate) fn root_key() -> SigningKey {
+    SigningKey::generate(&KeyType::Secp256k1, &mut OsRng).expect("secp256k1 keys can be drawn")
+}
+
+/// A genesis CAR, and the description of its network. `root` alone signs for the verified registry's
+/// root.
 pub(crate) fn make(
     mut network: Network,
     bundle: &Bundle,
     miners: &[Born],
+    root: Address,
     timestamp: u64,
 ) -> (Network, Vec<u8>) {
     let mut template = Template::new(network.name.clone());
+    let signers = template.set_signers(vec![root], 1);
+    signers.expect("one signer of one is enough");
     for born in miners {
         let balance = TokenAmount::from_fil(OWNER_FIL);
         template

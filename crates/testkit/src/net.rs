@@ -13,7 +13,8 @@ use futures::StreamExt as _;
 use lotus_networks::Network;
 use lotus_ports::clock::ManualClock;
 use lotus_proving::{window::WindowPoStScheduler, winning::plan::Timing};
-use lotus_types::{ChainEpoch, Cid, Tipset, TipsetKey};
+use lotus_rpc_api::types::state::MsgLookup;
+use lotus_types::{Address, ChainEpoch, Cid, Message, Tipset, TipsetKey};
 use tempfile::TempDir;
 
 use crate::{Proofs, TestMiner, TestNode, eventually, node::Common};
@@ -31,6 +32,8 @@ pub struct TestNet {
     parts: Vec<Vec<usize>>,
     /// The last epoch that was mined.
     epoch: ChainEpoch,
+    /// Signs alone for the root of the verified registry; node 0 has its key.
+    registry_root: Address,
     /// Where the sectors are.
     _dir: TempDir,
 }
@@ -46,7 +49,12 @@ impl std::fmt::Debug for TestNet {
 }
 
 impl TestNet {
-    pub(crate) fn new(common: Common, timing: Timing, dir: TempDir) -> Self {
+    pub(crate) fn new(
+        common: Common,
+        timing: Timing,
+        registry_root: Address,
+        dir: TempDir,
+    ) -> Self {
         Self {
             common,
             timing,
@@ -54,6 +62,7 @@ impl TestNet {
             miners: Vec::new(),
             parts: vec![Vec::new()],
             epoch: 0,
+            registry_root,
             _dir: dir,
         }
     }
@@ -71,6 +80,12 @@ impl TestNet {
     /// The clock of all nodes and miners.
     pub fn clock(&self) -> &ManualClock {
         &self.common.clock
+    }
+
+    /// The only signer of the multisig that is the verified registry's root; node 0 has its key, with
+    /// 50,000 FIL.
+    pub fn registry_root(&self) -> Address {
+        self.registry_root
     }
 
     /// The last epoch whose time has come.
@@ -173,6 +188,14 @@ impl TestNet {
             self.round(1).await;
             rounds += 1;
         }
+    }
+
+    /// Sends a message at a node that has its sender's key, and rounds until it is executed.
+    pub async fn land(&mut self, node: usize, message: Message) -> MsgLookup {
+        let sent = self.node(node).send(message).await.cid();
+        let api = self.node(node).api();
+        let landed = self.mine_for(api.state_wait_msg(sent, 1, -1, true)).await;
+        landed.unwrap_or_else(|error| panic!("waiting for {sent}: {error}"))
     }
 
     /// Rounds until `work` is done, which waits for something on chain.

@@ -49,9 +49,9 @@ async fn wait(net: &mut TestNet, api: &Arc<dyn FullNode>, message: Cid) -> MsgLo
 
 /// Sends at the producer's node, which has its key, and waits until it is executed; what it returned.
 async fn land(net: &mut TestNet, message: Message) -> Bytes {
-    let sent = net.node_of(PRODUCER).send(message).await.cid();
-    let api = net.node_of(PRODUCER).api();
-    wait(net, &api, sent).await.receipt.return_data
+    let landed = net.land(net.miner(PRODUCER).node, message).await;
+    assert!(landed.receipt.exit_code.is_success(), "{landed:?}");
+    landed.receipt.return_data
 }
 
 async fn land_prototype(net: &mut TestNet, prototype: MessagePrototype) -> Bytes {

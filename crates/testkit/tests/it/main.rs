@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod datacap;
 mod escrow;
 mod following;
 mod heads;

@@ -106,10 +106,8 @@ fn transfer(from: Address, to: Address) -> Message {
 
 /// Sends a message and mines until it is executed.
 async fn land(net: &mut TestNet, message: Message) {
-    let cid = net.node(0).send(message).await.cid();
-    let api = net.node(0).api();
-    let found = net.mine_for(api.state_wait_msg(cid, 1, -1, true)).await;
-    assert!(found.unwrap().receipt.exit_code.is_success());
+    let landed = net.land(0, message).await;
+    assert!(landed.receipt.exit_code.is_success(), "{landed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

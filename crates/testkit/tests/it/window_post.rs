@@ -53,11 +53,7 @@ async fn land(net: &mut TestNet, message: Message) -> MsgLookup {
         gas_limit: GAS,
         ..message
     };
-    let sent = net.node(0).send(message).await.cid();
-    let api = net.node(0).api();
-    net.mine_for(api.state_wait_msg(sent, 1, -1, false))
-        .await
-        .unwrap()
+    net.land(0, message).await
 }
 
 /// Rounds until the honest miner's scheduler has sent its proof, and the proof has landed.
