@@ -96,6 +96,33 @@ impl Target {
         };
         Ok(Self { peer, addresses })
     }
+
+    /// Reads several of one peer: that of the first text that names one.
+    pub(crate) fn join(texts: &[String]) -> Result<Self, ConnectError> {
+        let mut whole: Option<Self> = None;
+        let mut wrong = None;
+        for text in texts {
+            match (Self::parse(text), &mut whole) {
+                (Ok(target), None) => whole = Some(target),
+                (Ok(more), Some(whole)) if more.peer == whole.peer => {
+                    whole.addresses.extend(more.addresses);
+                }
+                (Ok(other), Some(whole)) => {
+                    wrong = Some(ConnectError::InvalidAddress {
+                        address: text.chars().take(300).collect(),
+                        reason: format!("it is one of peer {}, not of {}", other.peer, whole.peer),
+                    });
+                }
+                (Err(error), _) => wrong = Some(error),
+            }
+        }
+        match (whole, wrong) {
+            (Some(whole), None) => Ok(whole),
+            (Some(whole), Some(_)) if !whole.addresses.is_empty() => Ok(whole),
+            (_, Some(error)) => Err(error),
+            (None, None) => Err(ConnectError::Unreachable(Vec::new())),
+        }
+    }
 }
 
 /// The error of a dial, in words: which address, and why.
@@ -185,6 +212,25 @@ mod tests {
                 (ID, Vec::new())
             );
         }
+    }
+
+    #[test]
+    fn several_addresses_are_joined_and_those_that_cannot_be_read_are_passed_over() {
+        let join = |texts: &[&str]| {
+            let texts: Vec<_> = texts.iter().map(ToString::to_string).collect();
+            Target::join(&texts)
+        };
+        let [a, b] = [1, 2].map(|port| format!("/ip4/127.0.0.1/tcp/{port}/p2p/{ID}"));
+        let target = join(&[ID, &a, "/nonsense", &b]).unwrap();
+        assert_eq!(
+            (target.peer.to_base58().as_str(), target.addresses.len()),
+            (ID, 2)
+        );
+        assert!(join(&[ID]).unwrap().addresses.is_empty());
+        assert!(join(&[ID, "/nonsense"]).is_err());
+        let other = format!("/ip4/127.0.0.1/tcp/1/p2p/{}", PeerId::random());
+        let error = join(&[ID, &other]).unwrap_err();
+        assert!(error.to_string().contains("it is one of peer"), "{error}");
     }
 
     #[test]

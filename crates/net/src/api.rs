@@ -1,10 +1,13 @@
 //! The host's part of every node's API: [`NetApi`].
 //!
 //! # Lotus parity
-//! `node/impl/net`. Not supported: bandwidth by peer and protocol, scores, protected peers and
-//! resource limits, which this host does not keep, and blocking by IP address.
+//! `node/impl/net`. `NetProtectList` names all protected peers, where Lotus leaves out those that are
+//! not connected; `NetSetLimit` refuses limits that nothing would keep.
 
-use std::time::Duration;
+mod rules;
+mod usage;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use lotus_ports::network::PeerId as Peer;
@@ -13,7 +16,10 @@ use lotus_rpc_api::{
     node::NetApi,
     types::{
         go::Nanos,
-        net::{AddrInfo, ExtendedPeerInfo, NatInfo, NetBlockList, PeerId},
+        net::{
+            AddrInfo, BandwidthStats, ExtendedPeerInfo, NatInfo, NetBlockList, NetLimit, NetStat,
+            PeerId, PubsubScore,
+        },
     },
 };
 
@@ -35,6 +41,14 @@ fn told(error: impl std::error::Error + 'static) -> RpcError {
 
 fn peer(id: &PeerId) -> Peer {
     Peer::from_text(id.clone())
+}
+
+fn peers(ids: &[PeerId]) -> Vec<Peer> {
+    ids.iter().map(peer).collect()
+}
+
+fn texts(peers: &[Peer]) -> Vec<PeerId> {
+    peers.iter().map(ToString::to_string).collect()
 }
 
 impl NetService {
@@ -73,7 +87,7 @@ impl NetApi for NetService {
             agent: found.agent,
             addrs: found.addresses,
             protocols: found.protocols,
-            conn_mgr_meta: None,
+            conn_mgr_meta: Some(found.meta),
         })
     }
 
@@ -93,19 +107,15 @@ impl NetApi for NetService {
     async fn net_connect(&self, target: AddrInfo) -> Answer<()> {
         // Fails for what is no peer id at all, before it is repeated in an error.
         self.peer(&peer(&target.id)).await.map_err(told)?;
-        let mut last = RpcError::new(format_args!("no addresses for peer {}", target.id));
+        let mut texts = vec![target.id.clone()];
         for address in target.addrs.iter().take(MOST_ADDRESSES) {
-            let whole = if address.contains("/p2p/") {
+            texts.push(if address.contains("/p2p/") {
                 address.clone()
             } else {
                 format!("{address}/p2p/{}", target.id)
-            };
-            match self.connect(&whole).await {
-                Ok(()) => return Ok(()),
-                Err(error) => last = told(error),
-            }
+            });
         }
-        Err(last)
+        self.connect_any(&texts).await.map_err(told)
     }
 
     async fn net_disconnect(&self, id: PeerId) -> Answer<()> {
@@ -126,41 +136,61 @@ impl NetApi for NetService {
         Ok(time.into())
     }
 
+    async fn net_pubsub_scores(&self) -> Answer<Vec<PubsubScore>> {
+        self.scores().await.map_err(told)
+    }
+
     async fn net_auto_nat_status(&self) -> Answer<NatInfo> {
         // There is no NAT traversal: nobody was asked, so the answer is Lotus' "not known".
         Ok(NatInfo::default())
     }
 
+    async fn net_bandwidth_stats(&self) -> Answer<BandwidthStats> {
+        Ok(self.counters().traffic.stats())
+    }
+
+    async fn net_bandwidth_stats_by_peer(&self) -> Answer<BTreeMap<PeerId, BandwidthStats>> {
+        Ok(self.counters().traffic.by_peer())
+    }
+
+    async fn net_bandwidth_stats_by_protocol(&self) -> Answer<BTreeMap<String, BandwidthStats>> {
+        Ok(self.counters().traffic.by_protocol())
+    }
+
     async fn net_block_add(&self, list: NetBlockList) -> Answer<()> {
-        only_peers(&list)?;
-        for id in &list.peers {
-            self.block(&peer(id)).await.map_err(told)?;
-        }
-        Ok(())
+        rules::add(self, &list).await
     }
 
     async fn net_block_remove(&self, list: NetBlockList) -> Answer<()> {
-        only_peers(&list)?;
-        for id in &list.peers {
-            self.unblock(&peer(id)).await.map_err(told)?;
-        }
-        Ok(())
+        rules::remove(self, &list).await
     }
 
     async fn net_block_list(&self) -> Answer<NetBlockList> {
-        let peers = self.blocked().await.map_err(told)?;
-        Ok(NetBlockList {
-            peers: peers.iter().map(ToString::to_string).collect(),
-            ..NetBlockList::default()
-        })
+        rules::list(self).await
     }
-}
 
-fn only_peers(list: &NetBlockList) -> Answer<()> {
-    if list.ip_addrs.is_empty() && list.ip_subnets.is_empty() {
-        return Ok(());
+    async fn net_protect_add(&self, ids: Vec<PeerId>) -> Answer<()> {
+        self.protect(&peers(&ids)).await.map_err(told)
     }
-    Err(RpcError::new(
-        "blocking IP addresses and subnets is not supported; block peers",
-    ))
+
+    async fn net_protect_remove(&self, ids: Vec<PeerId>) -> Answer<()> {
+        self.unprotect(&peers(&ids)).await.map_err(told)
+    }
+
+    async fn net_protect_list(&self) -> Answer<Vec<PeerId>> {
+        let protected = self.protected().await.map_err(told)?;
+        Ok(texts(&protected))
+    }
+
+    async fn net_stat(&self, scope: String) -> Answer<NetStat> {
+        usage::stat(self, &scope)
+    }
+
+    async fn net_limit(&self, scope: String) -> Answer<NetLimit> {
+        usage::limit(self, &scope)
+    }
+
+    async fn net_set_limit(&self, scope: String, limit: NetLimit) -> Answer<()> {
+        usage::set_limit(self, &scope, limit)
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libp2p::{
-    PeerId, Swarm, Transport as _, allow_block_list, connection_limits,
+    PeerId, Swarm, Transport as _, allow_block_list,
     core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
     dns, gossipsub, identify, noise, ping,
     swarm::{self, NetworkBehaviour},
@@ -12,8 +12,10 @@ use libp2p::{
 
 use crate::{
     config::NetConfig,
+    gate::{Gate, dialing::Guarded, ip::IpGate},
     gossip::params,
     key::HostKey,
+    muxer::{Counted, Counters},
     streams::behaviour::{Behaviour as Streams, Registry},
 };
 
@@ -25,7 +27,7 @@ const PROTOCOL_VERSION: &str = "ipfs/0.1.0";
 pub(crate) struct Behaviour {
     /// First, so that refused connections cost nothing.
     pub(crate) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
-    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) gate: Gate,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
     pub(crate) gossip: gossipsub::Behaviour,
@@ -47,27 +49,27 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The file of blocked peers and addresses cannot be used.
+    #[error("{0}")]
+    Rules(String),
     /// The library refused its settings: a bug here, or a host key that cannot sign.
     #[error("cannot set up libp2p: {0}")]
     Setup(String),
 }
 
-/// Builds the swarm: TCP, noise, yamux, and the behaviours above.
+/// Builds the swarm: TCP, noise, yamux, and the behaviours above. `counters` count what it carries,
+/// `ips` says whom it does not speak to.
 pub(crate) fn build(
     config: &NetConfig,
     key: &HostKey,
     registry: Registry,
+    counters: Counters,
+    ips: IpGate,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let c = &config.connections;
-    let limits = connection_limits::ConnectionLimits::default()
-        .with_max_established(Some(c.max))
-        .with_max_established_incoming(Some(c.max_incoming))
-        .with_max_established_per_peer(Some(c.max_per_peer))
-        .with_max_pending_incoming(Some(c.max_pending))
-        .with_max_pending_outgoing(Some(c.max_pending));
     let behaviour = Behaviour {
         blocked: allow_block_list::Behaviour::default(),
-        limits: connection_limits::Behaviour::new(limits),
+        gate: Gate::new(counters.resources.clone(), ips.clone()),
         identify: identify::Behaviour::new(
             identify::Config::new(PROTOCOL_VERSION.to_owned(), key.pair().public())
                 .with_agent_version(config.agent.clone())
@@ -84,18 +86,23 @@ pub(crate) fn build(
     // Connections are kept until the limits or a peer end them, as Lotus' hosts do.
     let keep = Duration::from_secs(1 << 31);
     let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(keep);
-    let transport = transport(key, c.dial_timeout)?;
+    let transport = transport(key, c.dial_timeout, counters, ips)?;
     let id = key.pair().public().to_peer_id();
     Ok(Swarm::new(transport, behaviour, id, settings))
 }
 
 /// TCP with names looked up, encrypted by noise and multiplexed by yamux. Dialing and handshakes end
-/// within `limit`.
+/// within `limit`. Every stream is counted, and no blocked address is dialed.
 fn transport(
     key: &HostKey,
     limit: Duration,
+    counters: Counters,
+    ips: IpGate,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, StartError> {
-    let tcp = || tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    let tcp = || {
+        let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+        Guarded::new(tcp, ips.clone())
+    };
     let named = dns::tokio::Transport::system(tcp()).unwrap_or_else(|error| {
         // A machine without resolver settings is no reason not to start.
         tracing::warn!(%error, "no system resolver: /dns addresses cannot be dialed");
@@ -109,5 +116,9 @@ fn transport(
         .authenticate(noise)
         .multiplex(yamux::Config::default())
         .timeout(limit)
+        .map(move |(peer, muxer), _| {
+            let counted = Counted::new(muxer, peer, counters.clone());
+            (peer, StreamMuxerBox::new(counted))
+        })
         .boxed())
 }

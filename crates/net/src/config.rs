@@ -1,6 +1,8 @@
 //! Settings of the network service, all with defaults that fit a public network.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
+
+use lotus_runtime::config::Libp2pConfig;
 
 /// How this host takes part in the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct NetConfig {
     pub bootstrap: Vec<String>,
     /// Limits on connections.
     pub connections: ConnectionSettings,
+    /// Where it is kept whom the host does not speak to; `None`: forgotten at the end.
+    pub rules: Option<PathBuf>,
     /// Limits on chain exchange.
     pub exchange: ExchangeSettings,
     /// Gossip.
@@ -32,6 +36,7 @@ impl NetConfig {
             listen: vec!["/ip4/0.0.0.0/tcp/0".to_owned()],
             bootstrap: Vec::new(),
             connections: ConnectionSettings::default(),
+            rules: None,
             exchange: ExchangeSettings::default(),
             gossip: GossipSettings::default(),
             hello_timeout: Duration::from_secs(10),
@@ -42,10 +47,13 @@ impl NetConfig {
 /// Limits on connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionSettings {
-    /// Connections in total (Lotus' `ConnMgrHigh`). Default: 180.
-    pub max: u32,
-    /// Of these, connections that peers made to this host. Default: 150.
-    pub max_incoming: u32,
+    /// Connections that are left when there were too many (`ConnMgrLow`). Default: 150.
+    pub low: u32,
+    /// Connections above which peers are let go (`ConnMgrHigh`); 0: they never are. The hard limits
+    /// are multiples of it. Default: 180.
+    pub high: u32,
+    /// How long a new peer is not let go for being one too many (`ConnMgrGrace`). Default: 20 s.
+    pub grace: Duration,
     /// Connections with one peer: both sides may dial at once. Default: 4.
     pub max_per_peer: u32,
     /// Handshakes in progress, in each direction. Default: 64.
@@ -60,11 +68,22 @@ pub struct ConnectionSettings {
     pub ping_interval: Duration,
 }
 
+impl ConnectionSettings {
+    /// Takes over what `[Libp2p]` says about connections.
+    pub fn configure(&mut self, libp2p: &Libp2pConfig) {
+        let number = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        self.low = number(libp2p.conn_mgr_low);
+        self.high = number(libp2p.conn_mgr_high);
+        self.grace = libp2p.conn_mgr_grace.0;
+    }
+}
+
 impl Default for ConnectionSettings {
     fn default() -> Self {
         Self {
-            max: 180,
-            max_incoming: 150,
+            low: 150,
+            high: 180,
+            grace: Duration::from_secs(20),
             max_per_peer: 4,
             max_pending: 64,
             dial_timeout: Duration::from_secs(10),
@@ -123,5 +142,28 @@ impl Default for GossipSettings {
             block_inbox: 128,
             message_inbox: 1024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lotus_runtime::config::GoDuration;
+
+    use super::*;
+
+    #[test]
+    fn the_connection_manager_is_set_as_the_configuration_says() {
+        let mut connections = ConnectionSettings::default();
+        connections.configure(&Libp2pConfig {
+            listen_addresses: Vec::new(),
+            announce_addresses: Vec::new(),
+            no_announce_addresses: Vec::new(),
+            disable_nat_port_map: false,
+            conn_mgr_low: 5,
+            conn_mgr_high: u64::MAX,
+            conn_mgr_grace: GoDuration(Duration::from_secs(7)),
+        });
+        assert_eq!((connections.low, connections.high), (5, u32::MAX));
+        assert_eq!(connections.grace, Duration::from_secs(7));
     }
 }

@@ -6,18 +6,22 @@
 //! - Nothing is remembered about a value before it was validated (Lotus once stored sequence numbers
 //!   first, and could be poisoned).
 
+use std::time::Instant;
+
 use libp2p::{
     PeerId,
-    gossipsub::{self, IdentTopic, MessageAcceptance, MessageId},
+    gossipsub::{self, IdentTopic, MessageAcceptance, MessageId, TopicHash},
 };
 use lotus_ports::network::{Incoming, PublishError, Ticket, Verdict};
 use lotus_types::{BlockMessage, SignedMessage, wire};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::mpsc;
 
+use self::standing::Standings;
 use crate::{metrics::Metrics, peers::port_id};
 
 pub(crate) mod params;
+pub(crate) mod standing;
 
 /// Largest gossiped value with its envelope, in bytes.
 pub const MAX_SIZE: usize = 1 << 20;
@@ -45,6 +49,7 @@ impl Topic {
 #[derive(Debug)]
 pub(crate) struct Judged {
     id: MessageId,
+    topic: TopicHash,
     source: PeerId,
     verdict: Verdict,
 }
@@ -73,6 +78,7 @@ pub(crate) struct Desk {
     blocks: Option<mpsc::Sender<Incoming<BlockMessage>>>,
     messages: Option<mpsc::Sender<Incoming<SignedMessage>>>,
     judged: mpsc::UnboundedSender<Judged>,
+    standings: Standings,
     metrics: Metrics,
 }
 
@@ -87,6 +93,7 @@ impl Desk {
             blocks: None,
             messages: None,
             judged,
+            standings: Standings::new(params::scores(network)),
             metrics,
         };
         (desk, verdicts)
@@ -141,6 +148,7 @@ impl Desk {
         let judge = Judge {
             to: self.judged.clone(),
             id,
+            topic: message.topic.clone(),
             source,
         };
         if message.topic == self.blocks_topic.hash() {
@@ -176,14 +184,43 @@ impl Desk {
         }
     }
 
+    /// What scores are made of.
+    pub(crate) const fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// Brings the standings up to date; to be called about once a second.
+    pub(crate) fn look(&mut self, gossip: &gossipsub::Behaviour, now: Instant) {
+        self.standings
+            .keep(gossip.all_peers().map(|(peer, _)| peer));
+        self.standings.fade(now);
+        for topic in [self.blocks_topic.hash(), self.messages_topic.hash()] {
+            self.standings.mesh(&topic, gossip.mesh_peers(&topic), now);
+        }
+    }
+
+    /// The topics in whose mesh a peer is.
+    pub(crate) fn meshes(&self, gossip: &gossipsub::Behaviour, peer: &PeerId) -> Vec<String> {
+        let topics = [self.blocks_topic.hash(), self.messages_topic.hash()].into_iter();
+        topics
+            .filter(|topic| gossip.mesh_peers(topic).any(|member| member == peer))
+            .map(|topic| topic.to_string())
+            .collect()
+    }
+
     /// Passes a verdict to gossipsub.
-    pub(crate) fn judged(&self, gossip: &mut gossipsub::Behaviour, judged: &Judged) {
+    pub(crate) fn judged(&mut self, gossip: &mut gossipsub::Behaviour, judged: &Judged) {
         let (acceptance, counter) = match judged.verdict {
             Verdict::Accept => (MessageAcceptance::Accept, &self.metrics.gossip_accepted),
             Verdict::Ignore => (MessageAcceptance::Ignore, &self.metrics.gossip_ignored),
             Verdict::Reject => (MessageAcceptance::Reject, &self.metrics.gossip_rejected),
         };
         counter.inc();
+        match judged.verdict {
+            Verdict::Accept => self.standings.delivered(judged.source, &judged.topic),
+            Verdict::Reject => self.standings.offended(judged.source, &judged.topic),
+            Verdict::Ignore => {}
+        }
         gossip.report_message_validation_result(&judged.id, &judged.source, acceptance);
     }
 }
@@ -192,6 +229,7 @@ impl Desk {
 struct Judge {
     to: mpsc::UnboundedSender<Judged>,
     id: MessageId,
+    topic: TopicHash,
     source: PeerId,
 }
 
@@ -200,6 +238,7 @@ impl Judge {
         // The receiver is gone only when the service is.
         drop(self.to.send(Judged {
             id: self.id,
+            topic: self.topic,
             source: self.source,
             verdict,
         }));

@@ -147,6 +147,7 @@ impl Hello {
         match self.hear(stream).await {
             Ok(head) => {
                 self.metrics.hellos.inc();
+                net.greeted(&peer).await;
                 let subscriber = self
                     .subscriber
                     .lock()

@@ -13,7 +13,9 @@
 //!
 //! # Invariants
 //! - Everything that comes from a peer is bounded: sizes before decoding, list lengths while decoding,
-//!   time on every wait, streams per peer, connections in total, and what waits for a consumer.
+//!   time on every wait, streams and connections per peer and in total, and what waits for a consumer.
+//! - Every stream passes the counters around the multiplexer, every connection the gate: what the API
+//!   tells of bytes, connections and streams is what there is.
 //! - Nothing received is used before it was checked: chain exchange answers are linked to the
 //!   question, gossip is passed on only after its consumer accepted it.
 //!
@@ -31,13 +33,18 @@ mod capped;
 mod cbor;
 mod config;
 mod exchange;
+mod gate;
 mod gossip;
 mod hello;
 mod key;
 mod metrics;
+mod muxer;
 mod peers;
+mod resources;
 mod service;
 mod streams;
+mod traffic;
+mod trim;
 
 pub use address::ConnectError;
 pub use behaviour::StartError;

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use libp2p::{Multiaddr, PeerId, identify, swarm::ConnectionId};
 use lotus_ports::network;
+use lotus_rpc_api::types::net::ConnMgrInfo;
 
 /// Peers whose addresses are remembered after they have gone.
 const MAX_KNOWN: usize = 1024;
@@ -37,8 +38,10 @@ pub struct PeerInfo {
     pub latency: Option<Duration>,
     /// How long it has been connected.
     pub connected_for: Duration,
-    /// True when it is kept connected (a configured peer).
+    /// True when it is not let go for being one too many: a configured peer, or one that was protected.
     pub protected: bool,
+    /// What else speaks for keeping it.
+    pub meta: ConnMgrInfo,
     /// Gossip topics it has subscribed to, sorted.
     pub topics: Vec<String>,
     /// Its gossip score; below zero it is losing trust.
@@ -46,10 +49,20 @@ pub struct PeerInfo {
 }
 
 #[derive(Debug)]
+struct Link {
+    id: ConnectionId,
+    remote: Multiaddr,
+    begun: SystemTime,
+}
+
+#[derive(Debug)]
 struct Connected {
-    connections: Vec<(ConnectionId, Multiaddr)>,
+    connections: Vec<Link>,
     outgoing: bool,
     since: Instant,
+    first_seen: SystemTime,
+    /// It said hello, and is of this network.
+    greeted: bool,
     agent: String,
     protocols: Vec<String>,
     listening: Vec<Multiaddr>,
@@ -79,12 +92,18 @@ impl PeerTable {
             connections: Vec::new(),
             outgoing,
             since: Instant::now(),
+            first_seen: SystemTime::now(),
+            greeted: false,
             agent: String::new(),
             protocols: Vec::new(),
             listening: Vec::new(),
             latency: None,
         });
-        entry.connections.push((connection, remote.clone()));
+        entry.connections.push(Link {
+            id: connection,
+            remote: remote.clone(),
+            begun: SystemTime::now(),
+        });
         if outgoing {
             self.remember(peer, [remote]);
         }
@@ -96,7 +115,7 @@ impl PeerTable {
         let Some(entry) = self.connected.get_mut(peer) else {
             return false;
         };
-        entry.connections.retain(|(id, _)| *id != connection);
+        entry.connections.retain(|link| link.id != connection);
         let last = entry.connections.is_empty();
         if last {
             self.connected.remove(peer);
@@ -123,6 +142,38 @@ impl PeerTable {
         entry.protocols.dedup();
         entry.listening = listening;
         first
+    }
+
+    /// Notes that a peer said hello and is of this network.
+    pub(crate) fn greeted(&mut self, peer: &PeerId) {
+        if let Some(entry) = self.connected.get_mut(peer) {
+            entry.greeted = true;
+        }
+    }
+
+    /// Has it said hello?
+    pub(crate) fn has_greeted(&self, peer: &PeerId) -> bool {
+        self.connected.get(peer).is_some_and(|p| p.greeted)
+    }
+
+    /// Since when a peer is connected, and how often.
+    pub(crate) fn connections(&self, peer: &PeerId) -> Option<(Instant, usize)> {
+        let p = self.connected.get(peer)?;
+        Some((p.since, p.connections.len()))
+    }
+
+    /// All connections and where they lead.
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&PeerId, ConnectionId, &Multiaddr)> {
+        let all = self.connected.iter();
+        all.flat_map(|(peer, p)| {
+            let links = p.connections.iter();
+            links.map(move |link| (peer, link.id, &link.remote))
+        })
+    }
+
+    /// How many connections there are.
+    pub(crate) fn open(&self) -> usize {
+        self.connected.values().map(|p| p.connections.len()).sum()
     }
 
     /// Notes a ping time.
@@ -178,7 +229,7 @@ impl PeerTable {
             addresses: p
                 .connections
                 .iter()
-                .map(|(_, a)| bare(a.clone()).to_string())
+                .map(|link| bare(link.remote.clone()).to_string())
                 .collect(),
             outgoing: p.outgoing,
             agent: p.agent.clone(),
@@ -187,6 +238,15 @@ impl PeerTable {
             latency: p.latency,
             connected_for: p.since.elapsed(),
             protected: false,
+            meta: ConnMgrInfo {
+                first_seen: p.first_seen.into(),
+                conns: p
+                    .connections
+                    .iter()
+                    .map(|link| (bare(link.remote.clone()).to_string(), link.begun.into()))
+                    .collect(),
+                ..ConnMgrInfo::default()
+            },
             topics: Vec::new(),
             score: None,
         })

@@ -7,13 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use libp2p::StreamProtocol;
-use lotus_ports::network::{
-    BlockMessages, ChainExchange, ChainSource, ExchangeError, FetchFrom, FetchedTipset, Gossip,
-    Inbox, Incoming, PeerHead, PeerHeads, PeerId, PublishError,
-};
-use lotus_types::{BlockMessage, SignedMessage, Tipset, TipsetKey};
+use lotus_ports::network::{ChainSource, PeerId, PublishError};
+use lotus_rpc_api::types::net::{NetBlockList, PubsubScore};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
@@ -25,16 +21,22 @@ use crate::{
     behaviour::StartError,
     config::NetConfig,
     exchange::client::Client,
-    gossip::{self, Subscriber, Topic},
+    gate::{ip::IpGate, kept},
+    gossip::{Subscriber, Topic},
     hello::Hello,
     key::HostKey,
     metrics::Metrics,
+    muxer::Counters,
     peers::PeerInfo,
+    resources::{Resources, limits::Defaults},
     streams::{
         IncomingStreams, OpenError, RegisterError, RequestStream, StreamError, behaviour::Registry,
     },
+    traffic::Traffic,
 };
 
+mod keeping;
+mod ports;
 mod redial;
 mod task;
 
@@ -71,7 +73,16 @@ pub enum PingError {
 pub(crate) enum Command {
     Connect(Target, oneshot::Sender<Result<(), ConnectError>>),
     Disconnect(libp2p::PeerId, oneshot::Sender<bool>),
-    Protect(Target),
+    /// Keep a connection to a peer from now on.
+    Keep(Target),
+    /// Never let peers go for being too many, or do so again.
+    Protect(Vec<libp2p::PeerId>, bool, oneshot::Sender<()>),
+    Protected(oneshot::Sender<Vec<PeerId>>),
+    /// A peer said hello and is of this network.
+    Greeted(libp2p::PeerId),
+    Scores(oneshot::Sender<Vec<PubsubScore>>),
+    /// End the connections that the rules about IP addresses forbid now.
+    CloseForbidden(oneshot::Sender<()>),
     Peers(oneshot::Sender<Vec<PeerInfo>>),
     Peer(libp2p::PeerId, oneshot::Sender<Option<PeerInfo>>),
     Addresses(libp2p::PeerId, oneshot::Sender<Vec<String>>),
@@ -97,6 +108,10 @@ struct Inner {
     registry: Registry,
     exchange: Client,
     hello: Option<Hello>,
+    counters: Counters,
+    ips: IpGate,
+    /// Held while rules are changed and written down.
+    changing: tokio::sync::Mutex<()>,
 }
 
 /// Cloneable front of a libp2p host; the host itself lives in one task.
@@ -128,6 +143,10 @@ impl NetService {
         metrics: Metrics,
         stop: CancellationToken,
     ) -> Result<(Self, impl Future<Output = ()> + Send + use<>), StartError> {
+        let rules = match &config.rules {
+            Some(path) => kept::read(path).map_err(|e| StartError::Rules(e.to_string()))?,
+            None => NetBlockList::default(),
+        };
         let registry = Registry::new(metrics.clone());
         let (commands, inbox) = mpsc::channel(INBOX);
         let (subscriptions, subscribing) = mpsc::unbounded_channel();
@@ -144,13 +163,20 @@ impl NetService {
             registry: registry.clone(),
             exchange: Client::new(config.exchange.clone(), metrics.clone()),
             hello,
+            counters: Counters {
+                traffic: Traffic::new(),
+                resources: Resources::new(Defaults::of(&config.connections)),
+            },
+            ips: IpGate::new(&rules),
+            changing: tokio::sync::Mutex::new(()),
         }));
         let inputs = task::Inputs {
             inbox,
             subscribing,
             listening: listening_tx,
         };
-        let host = task::Host::new(&config, key, registry, net.clone(), metrics.clone())?;
+        let mut host = task::Host::new(&config, key, registry, net.clone(), metrics.clone())?;
+        host.block(&rules.peers);
         let services = task::services(net.clone(), chain, metrics)
             .map_err(|e| StartError::Setup(e.to_string()))?;
         let work = async move {
@@ -211,7 +237,19 @@ impl NetService {
     /// # Errors
     /// [`ConnectError`] says which address failed, and why.
     pub async fn connect(&self, address: &str) -> Result<(), ConnectError> {
-        let target = Target::parse(address)?;
+        self.connect_to(Target::parse(address)?).await
+    }
+
+    /// As [`connect`](Self::connect), at whichever of a peer's addresses answers first. An address that
+    /// cannot be read is passed over when there are others.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says how each address failed.
+    pub(crate) async fn connect_any(&self, addresses: &[String]) -> Result<(), ConnectError> {
+        self.connect_to(Target::join(addresses)?).await
+    }
+
+    async fn connect_to(&self, target: Target) -> Result<(), ConnectError> {
         let limit = self.0.config.connections.dial_timeout + GRACE;
         timeout(limit, self.ask(|reply| Command::Connect(target, reply)))
             .await
@@ -219,20 +257,21 @@ impl NetService {
             .map_err(|_| ConnectError::Stopped)?
     }
 
-    /// Keeps a connection to a peer from now on: dials it again whenever it is lost.
+    /// Keeps a connection to a peer from now on: dials it again whenever it is lost, and counts it
+    /// outside of the limits.
     ///
     /// # Errors
     /// When the text is not an address with a peer id, or the service has stopped.
-    pub async fn protect(&self, address: &str) -> Result<(), ConnectError> {
+    pub async fn keep(&self, address: &str) -> Result<(), ConnectError> {
         let target = Target::parse(address)?;
         self.0
             .commands
-            .send(Command::Protect(target))
+            .send(Command::Keep(target))
             .await
             .map_err(|_| ConnectError::Stopped)
     }
 
-    /// Ends all connections with a peer; false when there was none. A protected peer comes back.
+    /// Ends all connections with a peer; false when there was none. A kept peer comes back.
     ///
     /// # Errors
     /// When the text is not a peer id, or the service has stopped ([`OpenError`] for both).
@@ -393,71 +432,4 @@ fn parse(peer: &PeerId) -> Result<libp2p::PeerId, OpenError> {
     }
     text.parse()
         .map_err(|_| OpenError::InvalidPeer(peer.clone()))
-}
-
-#[async_trait]
-impl ChainExchange for NetService {
-    async fn fetch(
-        &self,
-        from: FetchFrom,
-        head: &TipsetKey,
-        length: u64,
-        with_messages: bool,
-    ) -> Result<Vec<FetchedTipset>, ExchangeError> {
-        self.0
-            .exchange
-            .fetch(self, from, head, length, with_messages)
-            .await
-    }
-
-    async fn fetch_messages(
-        &self,
-        from: FetchFrom,
-        tipsets: &[Tipset],
-    ) -> Result<Vec<Vec<BlockMessages>>, ExchangeError> {
-        self.0.exchange.fetch_messages(self, from, tipsets).await
-    }
-}
-
-#[async_trait]
-impl Gossip for NetService {
-    async fn publish_block(&self, block: &BlockMessage) -> Result<(), PublishError> {
-        self.publish(Topic::Blocks, gossip::encode(block)?).await
-    }
-
-    async fn publish_message(&self, message: &SignedMessage) -> Result<(), PublishError> {
-        self.publish(Topic::Messages, gossip::encode(message)?)
-            .await
-    }
-
-    fn blocks(&self) -> Box<dyn Inbox<Incoming<BlockMessage>>> {
-        let (sender, receiver) = mpsc::channel(self.0.config.gossip.block_inbox);
-        self.subscribe(Subscriber::Blocks(sender));
-        Box::new(Queue(receiver))
-    }
-
-    fn messages(&self) -> Box<dyn Inbox<Incoming<SignedMessage>>> {
-        let (sender, receiver) = mpsc::channel(self.0.config.gossip.message_inbox);
-        self.subscribe(Subscriber::Messages(sender));
-        Box::new(Queue(receiver))
-    }
-}
-
-impl PeerHeads for NetService {
-    fn heads(&self) -> Box<dyn Inbox<PeerHead>> {
-        // Without a chain there is no hello, and the inbox ends at once.
-        let receiver = self
-            .hello()
-            .map_or_else(|| mpsc::channel(1).1, Hello::subscribe);
-        Box::new(Queue(receiver))
-    }
-}
-
-struct Queue<T>(mpsc::Receiver<T>);
-
-#[async_trait]
-impl<T: Send> Inbox<T> for Queue<T> {
-    async fn next(&mut self) -> Option<T> {
-        self.0.recv().await
-    }
 }

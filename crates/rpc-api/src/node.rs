@@ -99,13 +99,13 @@ rpc_api! {
         /// Can it be reached from outside?
         #[method("NetAutoNatStatus", Read)]
         fn net_auto_nat_status() -> NatInfo;
-        /// Traffic.
+        /// Traffic: what streams carried, without encryption and framing.
         #[method("NetBandwidthStats", Read)]
         fn net_bandwidth_stats() -> BandwidthStats;
         /// Traffic by peer.
         #[method("NetBandwidthStatsByPeer", Read)]
         fn net_bandwidth_stats_by_peer() -> BTreeMap<PeerId, BandwidthStats>;
-        /// Traffic by protocol.
+        /// Traffic by protocol; under no name that of streams which agreed on none.
         #[method("NetBandwidthStatsByProtocol", Read)]
         fn net_bandwidth_stats_by_protocol() -> BTreeMap<String, BandwidthStats>;
         /// Never connect to these.
@@ -123,7 +123,7 @@ rpc_api! {
         /// Drop these like others.
         #[method("NetProtectRemove", Admin)]
         fn net_protect_remove(peers: Vec<PeerId>);
-        /// Whom it does not drop.
+        /// Whom it does not drop, connected or not.
         #[method("NetProtectList", Read)]
         fn net_protect_list() -> Vec<PeerId>;
         /// Resources in use; `all`, `system`, `transient`, or one service, protocol or peer.
@@ -132,7 +132,7 @@ rpc_api! {
         /// Limits of a scope.
         #[method("NetLimit", Read)]
         fn net_limit(scope: String) -> NetLimit;
-        /// Sets limits of a scope.
+        /// Sets limits of a scope; refused when they cannot be kept (memory, connections of protocols).
         #[method("NetSetLimit", Admin)]
         fn net_set_limit(scope: String, limit: NetLimit);
     }

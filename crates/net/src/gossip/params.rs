@@ -71,7 +71,8 @@ fn thresholds() -> PeerScoreThresholds {
     }
 }
 
-fn scores(network: &str) -> PeerScoreParams {
+/// The parameters that peers are scored by.
+pub(crate) fn scores(network: &str) -> PeerScoreParams {
     let topics = [
         (Topic::Blocks, topic_score(5.0, HOUR)),
         (Topic::Messages, topic_score(0.5, HOUR / 6)),

@@ -1,7 +1,7 @@
 //! The task that owns the libp2p host.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,22 +9,19 @@ use std::{
 use futures::StreamExt as _;
 use libp2p::{
     Multiaddr, PeerId, Swarm, gossipsub, identify, ping,
-    swarm::{
-        ConnectionId, DialError, SwarmEvent,
-        dial_opts::{DialOpts, PeerCondition},
-    },
+    swarm::{ConnectionId, SwarmEvent},
 };
 use lotus_ports::network::ChainSource;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
-    time::{Instant as TokioInstant, sleep_until},
+    time::{Instant as TokioInstant, MissedTickBehavior, interval, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{Command, NetService, redial::Redial};
 use crate::{
-    address::{ConnectError, Target, explain},
+    address::{ConnectError, Target},
     behaviour::{self, Behaviour, BehaviourEvent, StartError},
     config::NetConfig,
     exchange::{EXCHANGE_PROTOCOL, server::Server},
@@ -32,13 +29,20 @@ use crate::{
     hello::HELLO_PROTOCOL,
     key::HostKey,
     metrics::Metrics,
-    peers::{PeerInfo, PeerTable, port_id},
+    peers::{PeerTable, port_id},
     streams::{
         RegisterError,
         behaviour::Registry,
         serve::{ServeLimits, serve},
     },
+    trim::Marks,
 };
+
+mod dialing;
+mod keeping;
+
+/// How often rates and standings are brought up to date, and too many connections are looked for.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How often at most the list of configured peers is looked through.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -106,6 +110,10 @@ pub(super) struct Host {
     swarm: Swarm<Behaviour>,
     peers: PeerTable,
     redial: Redial,
+    /// Peers that are never let go for being one too many.
+    protected: HashSet<PeerId>,
+    /// When peers are let go.
+    marks: Marks,
     /// Callers waiting for a dial.
     dials: HashMap<ConnectionId, Waiting>,
     desk: Desk,
@@ -125,7 +133,8 @@ impl Host {
         net: NetService,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
-        let mut swarm = behaviour::build(config, key, registry)?;
+        let (counters, ips) = (net.counters().clone(), net.0.ips.clone());
+        let mut swarm = behaviour::build(config, key, registry, counters, ips)?;
         for address in &config.listen {
             let failed = |reason: String| StartError::Listen {
                 address: address.clone(),
@@ -142,6 +151,12 @@ impl Host {
             swarm,
             peers: PeerTable::default(),
             redial: Redial::new(c.redial_min, c.redial_max),
+            protected: HashSet::new(),
+            marks: Marks {
+                low: usize::try_from(c.low).unwrap_or(usize::MAX),
+                high: usize::try_from(c.high).unwrap_or(usize::MAX),
+                grace: c.grace,
+            },
             dials: HashMap::new(),
             desk,
             verdicts,
@@ -150,13 +165,15 @@ impl Host {
             saying: JoinSet::new(),
         };
         for address in &config.bootstrap {
-            host.protect(Target::parse(address)?);
+            host.keep(Target::parse(address)?);
         }
         Ok(host)
     }
 
     /// Runs until `stop`; then closes all connections.
     pub(super) async fn run(mut self, mut inputs: Inputs, stop: CancellationToken) {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let due = self
                 .redial
@@ -170,6 +187,7 @@ impl Host {
                     self.desk.judged(&mut self.swarm.behaviour_mut().gossip, &judged);
                 }
                 event = self.swarm.select_next_some() => self.event(event, &inputs.listening),
+                _ = looks.tick() => self.look(Instant::now()),
                 () = sleep_until(TokioInstant::from_std(due)) => self.redial_due(),
                 Some(done) = self.saying.join_next() => {
                     if let Err(error) = done && error.is_panic() {
@@ -189,7 +207,22 @@ impl Host {
     fn command(&mut self, command: Command) {
         match command {
             Command::Connect(target, reply) => self.connect(target, reply),
-            Command::Protect(target) => self.protect(target),
+            Command::Keep(target) => self.keep(target),
+            Command::Protect(peers, on, reply) => {
+                self.protect(peers, on);
+                answer(reply, ());
+            }
+            Command::Protected(reply) => {
+                let mut list: Vec<_> = self.protected.iter().map(port_id).collect();
+                list.sort();
+                answer(reply, list);
+            }
+            Command::Greeted(peer) => self.peers.greeted(&peer),
+            Command::Scores(reply) => answer(reply, self.scores()),
+            Command::CloseForbidden(reply) => {
+                self.close_forbidden();
+                answer(reply, ());
+            }
             Command::Disconnect(peer, reply) => {
                 answer(reply, self.swarm.disconnect_peer_id(peer).is_ok());
             }
@@ -236,99 +269,6 @@ impl Host {
         }
     }
 
-    /// All that is known of a connected peer.
-    fn info(&self, peer: &PeerId) -> Option<PeerInfo> {
-        let gossip = &self.swarm.behaviour().gossip;
-        let mut topics: Vec<_> = gossip
-            .all_peers()
-            .find(|(id, _)| *id == peer)
-            .map(|(_, topics)| topics.into_iter().map(ToString::to_string).collect())
-            .unwrap_or_default();
-        topics.sort();
-        let score = gossip.peer_score(peer);
-        let protected = self.redial.contains(peer);
-        Some(PeerInfo {
-            protected,
-            topics,
-            score,
-            ..self.peers.info(peer)?
-        })
-    }
-
-    /// Configured and remembered addresses of a peer.
-    fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
-        let mut addresses = self.redial.addresses(peer);
-        for known in self.peers.addresses(peer) {
-            if !addresses.contains(&known) {
-                addresses.push(known);
-            }
-        }
-        addresses
-    }
-
-    /// Dials a peer at the given addresses, or at the known ones, unless it is connected.
-    fn connect(&mut self, target: Target, reply: oneshot::Sender<Result<(), ConnectError>>) {
-        let Target { peer, addresses } = target;
-        if peer == *self.swarm.local_peer_id() {
-            answer(reply, Err(ConnectError::Myself(peer.to_string())));
-            return;
-        }
-        if self.peers.is_connected(&peer) {
-            answer(reply, Ok(()));
-            return;
-        }
-        let addresses = if addresses.is_empty() {
-            self.addresses(&peer)
-        } else {
-            addresses
-        };
-        if addresses.is_empty() {
-            answer(reply, Err(ConnectError::NoAddress(port_id(&peer))));
-            return;
-        }
-        let dial = DialOpts::peer_id(peer)
-            .addresses(addresses)
-            .condition(PeerCondition::Always)
-            .build();
-        let id = dial.connection_id();
-        match self.swarm.dial(dial) {
-            Ok(()) => {
-                self.dials.insert(id, (peer, reply));
-            }
-            Err(error) => {
-                self.metrics.dial_failures.inc();
-                answer(reply, Err(explain(error)));
-            }
-        }
-    }
-
-    /// Keeps a peer connected from now on, outside the connection limits.
-    fn protect(&mut self, Target { peer, addresses }: Target) {
-        if peer == *self.swarm.local_peer_id() {
-            return;
-        }
-        self.redial.add(peer, addresses, Instant::now());
-        self.swarm.behaviour_mut().limits.bypass_peer_id(&peer);
-    }
-
-    fn redial_due(&mut self) {
-        for peer in self.redial.take_due(Instant::now()) {
-            if self.peers.is_connected(&peer) {
-                continue;
-            }
-            let addresses = self.addresses(&peer);
-            let dial = DialOpts::peer_id(peer)
-                .addresses(addresses)
-                .condition(PeerCondition::DisconnectedAndNotDialing)
-                .build();
-            if let Err(error) = self.swarm.dial(dial)
-                && !matches!(error, DialError::DialPeerConditionFalse(_))
-            {
-                tracing::warn!(%peer, "cannot dial a configured peer: {}", explain(error));
-            }
-        }
-    }
-
     fn event(&mut self, event: SwarmEvent<BehaviourEvent>, listening: &watch::Sender<Vec<String>>) {
         match event {
             SwarmEvent::ConnectionEstablished {
@@ -347,6 +287,7 @@ impl Host {
                     tracing::info!(peer = %peer_id, "connected");
                     self.count_peers();
                 }
+                self.let_go(Instant::now());
             }
             SwarmEvent::ConnectionClosed {
                 peer_id,
@@ -431,28 +372,6 @@ impl Host {
                 Err(error) => tracing::debug!(%peer, %error, "cannot say hello"),
             }
         });
-    }
-
-    /// Tells all who wait for this peer that it is connected.
-    fn finish_dials(&mut self, peer: &PeerId) {
-        for (_, (_, reply)) in self.dials.extract_if(|_, (waiting, _)| waiting == peer) {
-            answer(reply, Ok(()));
-        }
-    }
-
-    fn dial_failed(&mut self, id: ConnectionId, peer: Option<PeerId>, error: DialError) {
-        if matches!(error, DialError::DialPeerConditionFalse(_)) {
-            return;
-        }
-        self.metrics.dial_failures.inc();
-        let error = explain(error);
-        if let Some((_, reply)) = self.dials.remove(&id) {
-            answer(reply, Err(error));
-        } else if peer.is_some_and(|p| self.redial.contains(&p)) {
-            tracing::warn!(peer = ?peer, "cannot connect to a configured peer: {error}");
-        } else {
-            tracing::debug!(peer = ?peer, %error, "dial failed");
-        }
     }
 
     fn announce(&self, listening: &watch::Sender<Vec<String>>) {

@@ -73,6 +73,46 @@ async fn an_accepted_message_travels_on_and_keeps_its_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_delivers_first_and_stays_in_the_mesh_earns_a_score() {
+    use lotus_rpc_api::{node::NetApi as _, types::net::TopicScore};
+
+    let (a, b) = (plain(), plain());
+    a.meet(&b).await;
+    let (_own, mut at_b) = (a.net.messages(), b.net.messages());
+    tuned(&[&a, &b], "msgs").await;
+    for nonce in 0..3 {
+        a.net.publish_message(&message(nonce)).await.unwrap();
+        next(&mut at_b).await.ticket.judge(Verdict::Accept);
+    }
+    let seen = async |what: &dyn Fn(f64, &TopicScore) -> bool| {
+        let scores = b.net.net_pubsub_scores().await.unwrap();
+        scores.iter().any(|s| {
+            assert_eq!(s.id, a.net.id().as_str());
+            let topic = s.score.topics.get("/fil/msgs/testnet");
+            topic.is_some_and(|topic| what(s.score.score, topic))
+        })
+    };
+    eventually("the score", async || {
+        seen(&|score, topic| {
+            let first = topic.first_message_deliveries;
+            score > 0.0 && first > 2.5 && first <= 3.0 && topic.time_in_mesh.0 > 0
+        })
+        .await
+    })
+    .await;
+    a.net.publish_message(&message(3)).await.unwrap();
+    next(&mut at_b).await.ticket.judge(Verdict::Reject);
+    eventually("the fall", async || {
+        seen(&|score, topic| {
+            let invalid = topic.invalid_message_deliveries;
+            score < 0.0 && invalid > 0.9 && invalid <= 1.0
+        })
+        .await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_block_travels_as_a_message_does() {
     let [a, b, c] = row().await;
     let (_own, mut at_b, mut at_c) = (a.net.blocks(), b.net.blocks(), c.net.blocks());

@@ -211,19 +211,6 @@ async fn a_blocked_peer_is_refused_until_it_is_unblocked() {
     a.net.connect(&b.address().await).await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_above_the_limit_are_refused_except_for_configured_peers() {
-    let mut settings = config();
-    settings.connections.max = 1;
-    let (a, b, c) = (node(settings, None), plain(), plain());
-    a.meet(&b).await;
-    let error = a.net.connect(&c.address().await).await.unwrap_err();
-    assert!(error.to_string().contains("limit"), "{error}");
-    a.net.protect(&c.address().await).await.unwrap();
-    eventually("the configured peer", async || a.is_connected(&c).await).await;
-    assert!(a.is_connected(&b).await);
-}
-
 mod a_configured_peer {
     use super::*;
 

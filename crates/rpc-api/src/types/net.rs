@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::go;
+use super::go::{self, Nanos, Time};
 
 /// A libp2p peer id as text: `12D3Koo…`.
 pub type PeerId = String;
@@ -48,14 +47,47 @@ pub struct BandwidthStats {
 }
 
 /// A peer's standing with gossipsub.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PubsubScore {
     /// Who.
     #[serde(rename = "ID")]
     pub id: PeerId,
-    /// How well; parts and per topic.
-    pub score: Value,
+    /// How well.
+    pub score: PeerScore,
+}
+
+/// A peer's score and its parts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PeerScore {
+    /// All parts together; below zero a peer loses trust.
+    pub score: f64,
+    /// By topic.
+    #[serde(deserialize_with = "go::or_default")]
+    pub topics: BTreeMap<String, TopicScore>,
+    /// What the application says.
+    pub app_specific_score: f64,
+    /// Grows with the peers at the same address.
+    #[serde(rename = "IPColocationFactor")]
+    pub ip_colocation_factor: f64,
+    /// For breaking the protocol's rules; left out by a node that cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behaviour_penalty: Option<f64>,
+}
+
+/// The part of a peer's score that one topic gives.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct TopicScore {
+    /// How long the peer has been in the topic's mesh.
+    pub time_in_mesh: Nanos,
+    /// Values that it was the first to deliver, fading.
+    pub first_message_deliveries: f64,
+    /// Values that it delivered as a member of the mesh, fading.
+    pub mesh_message_deliveries: f64,
+    /// Invalid values that it delivered, fading.
+    pub invalid_message_deliveries: f64,
 }
 
 /// Whom not to speak to.
@@ -89,7 +121,23 @@ pub struct ExtendedPeerInfo {
     #[serde(with = "go::nil")]
     pub protocols: Vec<String>,
     /// Its standing with the connection manager.
-    pub conn_mgr_meta: Option<Value>,
+    pub conn_mgr_meta: Option<ConnMgrInfo>,
+}
+
+/// What speaks for keeping a peer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ConnMgrInfo {
+    /// Since when it is connected.
+    pub first_seen: Time,
+    /// All tags together; the peers with the least go first.
+    pub value: i64,
+    /// Why it is worth that.
+    #[serde(deserialize_with = "go::or_default")]
+    pub tags: BTreeMap<String, i64>,
+    /// Its connections, by address, and their begin.
+    #[serde(deserialize_with = "go::or_default")]
+    pub conns: BTreeMap<String, Time>,
 }
 
 /// Resources of a scope in use.
