@@ -354,6 +354,19 @@ impl State {
         schedule.current(self.proving_period_start, epoch)
     }
 
+    /// The deadline that the state says is current, in the first period in which it is not over at
+    /// `epoch`.
+    ///
+    /// # Lotus parity
+    /// `StateMinerProvingDeadline`. It lags behind [`State::deadline_info`] where cron has not moved the
+    /// deadline: for a miner without cron, and in the first tipset after null rounds in which a deadline
+    /// ended. Then the deadline that is told is a period away.
+    pub fn recorded_deadline(&self, schedule: &Schedule, epoch: ChainEpoch) -> DeadlineInfo {
+        schedule
+            .deadline(self.proving_period_start, self.current_deadline, epoch)
+            .next_not_elapsed(schedule)
+    }
+
     /// The rewards' vesting schedule.
     ///
     /// # Errors
@@ -394,5 +407,54 @@ impl State {
     fn locked(&self) -> TokenAmount {
         let locked = &self.locked_funds + &self.pre_commit_deposits;
         &locked + &self.initial_pledge
+    }
+}
+
+#[cfg(test)]
+mod a_recorded_deadline {
+    use super::*;
+
+    fn miner(proving_period_start: ChainEpoch, current_deadline: u64) -> State {
+        let (nothing, zero) = (Cid::of_block(b"nothing"), TokenAmount::zero());
+        State {
+            info: nothing,
+            pre_commit_deposits: zero.clone(),
+            locked_funds: zero.clone(),
+            vesting_funds: nothing,
+            fee_debt: zero.clone(),
+            initial_pledge: zero,
+            pre_committed_sectors: nothing,
+            pre_committed_sectors_cleanup: nothing,
+            allocated_sectors: nothing,
+            sectors: nothing,
+            proving_period_start,
+            current_deadline,
+            deadlines: nothing,
+            early_terminations: BitField::new(),
+            deadline_cron_active: true,
+        }
+    }
+
+    fn told(state: &State, epoch: ChainEpoch) -> (u64, ChainEpoch) {
+        let deadline = state.recorded_deadline(&Schedule::default(), epoch);
+        (deadline.index, deadline.open)
+    }
+
+    #[test]
+    fn is_told_while_it_lasts_and_before() {
+        let state = miner(-2222, 37);
+        assert_eq!(told(&state, 0), (37, -2));
+        assert_eq!(told(&state, 57), (37, -2));
+        assert_eq!(told(&miner(658, 0), 600), (0, 658));
+    }
+
+    #[test]
+    fn comes_again_a_period_later_when_it_is_over() {
+        let state = miner(-2222, 37);
+        assert_eq!(told(&state, 58), (37, -2 + 2880));
+        // What is open then is another one.
+        let now = state.deadline_info(&Schedule::default(), 58);
+        assert_eq!((now.index, now.open), (38, 58));
+        assert_eq!(told(&state, 10_000), (37, -2 + 4 * 2880));
     }
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`decode`](Shape::decode) in `decode` | CBOR to JSON |
 //! | [`encode`](Shape::encode) in `encode` | JSON to CBOR |
+//! | [`ordered`](Shape::ordered) in `ordered` | decoded values, fields in Go's order |
 //! | `types` | the structs that parameters and results are made of |
 //! | `methods` | the methods of every actor |
 //!
@@ -21,7 +22,10 @@
 mod decode;
 mod encode;
 mod methods;
+mod ordered;
 mod types;
+
+pub use ordered::Ordered;
 
 use lotus_types::MethodNum;
 

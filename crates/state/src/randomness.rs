@@ -56,7 +56,8 @@ impl<'a> ChainRandomness<'a> {
     /// blake2b-256 of the beacon entry for `epoch`.
     ///
     /// # Errors
-    /// [`StateFault::Refused`] when the epoch lies above the tipset or has no entry.
+    /// [`StateFault::Refused`] when the epoch lies above the tipset or has no entry, and
+    /// [`StateFault::Chain`] when the search for it comes to genesis.
     pub fn beacon_digest(&self, epoch: ChainEpoch) -> Result<[u8; 32], StateFault> {
         Ok(blake2b_256(&self.beacon_entry(epoch)?.data))
     }
@@ -64,7 +65,8 @@ impl<'a> ChainRandomness<'a> {
     /// The beacon entry for `epoch`.
     ///
     /// # Errors
-    /// [`StateFault::Refused`] when the epoch lies above the tipset or has no entry.
+    /// [`StateFault::Refused`] when the epoch lies above the tipset or has no entry, and
+    /// [`StateFault::Chain`] when the search for it comes to genesis.
     pub fn beacon_entry(&self, epoch: ChainEpoch) -> Result<BeaconEntry, StateFault> {
         let mut tipset = self.tipset_for(epoch)?;
         if epoch < 0 {
@@ -76,9 +78,7 @@ impl<'a> ChainRandomness<'a> {
             if let Some(entry) = entries.iter().find(|e| e.round == round) {
                 return Ok(entry.clone());
             }
-            if tipset.height() == 0 {
-                break;
-            }
+            // Below genesis there is no tipset; the error says so, as Lotus' does.
             tipset = view::load(self.view, tipset.parents())?;
         }
         Err(StateFault::Refused(format!(
@@ -93,10 +93,9 @@ impl<'a> ChainRandomness<'a> {
 
     fn tipset_for(&self, epoch: ChainEpoch) -> Result<Tipset, StateFault> {
         if epoch > self.from.height() {
-            return Err(StateFault::Refused(format!(
-                "cannot draw randomness from the future (epoch {epoch}, tipset at {})",
-                self.from.height()
-            )));
+            return Err(StateFault::Refused(
+                "cannot draw randomness from the future".to_owned(),
+            ));
         }
         self.view
             .tipset_at(epoch.max(0), self.from, false)

@@ -80,14 +80,13 @@ fn sum(
 const SAFT_ACCOUNT: Address = Address::new_id(122);
 
 /// Actors whose FIL do not circulate.
-const OUT_OF_CIRCULATION: [Address; 10] = [
+const OUT_OF_CIRCULATION: [Address; 9] = [
     singletons::SYSTEM_ACTOR,
     singletons::INIT_ACTOR,
     singletons::REWARD_ACTOR,
     singletons::CRON_ACTOR,
     singletons::POWER_ACTOR,
     singletons::VERIFIED_REGISTRY_ACTOR,
-    singletons::DATACAP_ACTOR,
     singletons::REMAINDER_ACCOUNT,
     singletons::BURNT_FUNDS_ACTOR,
     SAFT_ACCOUNT,

@@ -1,6 +1,7 @@
 //! CBOR to JSON.
 
-use lotus_types::{Address, BigInt, BitField, Bytes, Cid, Signature};
+use lotus_types::{Address, BigInt, BitField, Bytes, Cid, Signature, address::read_uvarint};
+use num_bigint::Sign;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -23,6 +24,10 @@ const ARRAY: u8 = 4;
 const TAG: u8 = 6;
 const SIMPLE: u8 = 7;
 const NULL: u8 = 0xf6;
+/// Go's words for input that is over where a value should begin.
+const END: &str = "EOF";
+/// And where one has begun.
+const EARLY_END: &str = "unexpected EOF";
 /// Tag of a CID.
 const CID_TAG: u64 = 42;
 
@@ -41,7 +46,11 @@ impl Shape {
     fn read(&self, input: &mut Reader<'_>, place: &str) -> Decoded {
         match self {
             Self::Empty => Ok(Value::Object(Map::new())),
-            Self::Raw => json(&Bytes::from(std::mem::take(&mut input.0).to_vec())),
+            Self::Raw => match std::mem::take(&mut input.0) {
+                // What was read is never nil, however little it is.
+                [] => Ok("".into()),
+                bytes => json(&Bytes::from(bytes.to_vec())),
+            },
             Self::Bool => input.boolean(),
             Self::Uint => match input.header()? {
                 (UNSIGNED, n) => Ok(n.into()),
@@ -56,7 +65,7 @@ impl Shape {
             Self::Label => input.label(),
             Self::List(of) => read_list(of, input, place),
             Self::Optional(_) | Self::OptionalCid | Self::OptionalSignature
-                if input.skip_null() =>
+                if input.skip_null()? =>
             {
                 Ok(Value::Null)
             }
@@ -65,12 +74,12 @@ impl Shape {
                 input.cid(place)?;
                 Ok(Value::Object(Map::new()))
             }
-            Self::BigInt
-            | Self::Address
-            | Self::BitField
-            | Self::Signature
-            | Self::OptionalSignature => self.read_noun(input).map_err(|e| unmarshaling(e, place)),
-            Self::Optional(of) | Self::Struct(of) | Self::Embedded(of) => {
+            Self::BigInt | Self::Address | Self::BitField | Self::Signature => {
+                self.read_noun(input).map_err(|e| unmarshaling(e, place))
+            }
+            Self::OptionalSignature => self.read_noun(input).map_err(|e| behind(e, place)),
+            Self::Optional(of) => read_struct(of, input).map_err(|e| behind(e, place)),
+            Self::Struct(of) | Self::Embedded(of) => {
                 read_struct(of, input).map_err(|e| unmarshaling(e, place))
             }
         }
@@ -78,19 +87,48 @@ impl Shape {
 
     fn read_noun(&self, input: &mut Reader<'_>) -> Decoded {
         match self {
-            Self::BigInt => {
-                let not_bytes = "cbor input for fil big int was not a byte string";
-                input.noun::<BigInt>(MAX_INTEGER, not_bytes)
-            }
+            Self::BigInt => json(&input.big_int()?),
             Self::Address => {
                 let not_bytes = "cbor type for address unmarshal was not byte string";
-                let bytes = input.bytes(MAX_ADDRESS, not_bytes)?;
-                let address = Address::from_bytes(bytes).map_err(|e| SchemaError::new(e.reason))?;
+                let (major, length) = input.header()?;
+                if major != BYTES {
+                    return Err(SchemaError::new(not_bytes));
+                }
+                if length > MAX_ADDRESS {
+                    let text = "too many bytes to unmarshal for an address";
+                    return Err(SchemaError::new(text));
+                }
+                let bytes = input.sized(length, MAX_ADDRESS)?;
+                let address = Address::from_bytes(bytes).map_err(|_| no_address(bytes))?;
                 json(&address)
             }
             Self::BitField => input.noun::<BitField>(MAX_BYTES, "expected byte array"),
             _ => input.noun::<Signature>(MAX_BYTES, "not a byte string"),
         }
+    }
+}
+
+/// go-address' reason why bytes are no address.
+fn no_address(bytes: &[u8]) -> SchemaError {
+    const LENGTH: &str = "invalid address length";
+    let Some((protocol, payload)) = bytes.split_first() else {
+        return SchemaError::new("cbor input should not contain empty addresses");
+    };
+    match (protocol, read_uvarint(payload)) {
+        _ if payload.is_empty() => SchemaError::new(LENGTH),
+        (0, Some((_, rest))) if !rest.is_empty() => {
+            let (read, all) = (payload.len() - rest.len(), payload.len());
+            let text = "different varint length";
+            SchemaError::new(format_args!("{text} (v:{read} != p:{all}): {LENGTH}"))
+        }
+        (0 | 4, Some((number, _))) if i64::try_from(number).is_err() => {
+            SchemaError::new("id addresses must be less than 2^63: invalid address payload")
+        }
+        (0, None) => SchemaError::new(
+            "could not decode: varints malformed, could not reach the end: invalid address payload",
+        ),
+        (0..=4, _) => SchemaError::new(LENGTH),
+        _ => SchemaError::new("unknown address protocol"),
     }
 }
 
@@ -100,6 +138,11 @@ fn unmarshaling(error: SchemaError, place: &str) -> SchemaError {
     } else {
         error.within(format_args!("unmarshaling {place}"))
     }
+}
+
+/// As [`unmarshaling`], of a value that may be missing.
+fn behind(error: SchemaError, place: &str) -> SchemaError {
+    unmarshaling(error, &format!("{place} pointer"))
 }
 
 fn json(value: &impl Serialize) -> Decoded {
@@ -126,8 +169,18 @@ fn read_list(of: &Shape, input: &mut Reader<'_>, place: &str) -> Decoded {
     if count == 0 {
         return Ok(Value::Null);
     }
-    let items = (0..count).map(|k| of.read(input, &format!("{place}[{k}]")));
+    // Go names no index either.
+    let place = format!("{place}[i]");
+    let items = (0..count).map(|_| of.read(input, &place));
     items.collect::<Result<_, _>>().map(Value::Array)
+}
+
+/// The end of the input, where something had begun already.
+fn early(error: SchemaError) -> SchemaError {
+    match error.0.as_str() {
+        END => SchemaError::new(EARLY_END),
+        _ => error,
+    }
 }
 
 fn read_struct(of: &Struct, input: &mut Reader<'_>) -> Decoded {
@@ -140,7 +193,9 @@ fn read_struct(of: &Struct, input: &mut Reader<'_>) -> Decoded {
     }
     let mut object = Map::new();
     for (name, shape) in of.fields {
-        let value = shape.read(input, &format!("t.{name}"))?;
+        let value = shape.read(input, &format!("t.{name}"));
+        // Within a struct the end never comes as expected.
+        let value = value.map_err(early)?;
         match (shape, value) {
             (Shape::Embedded(_), Value::Object(inner)) => object.extend(inner),
             (_, value) => {
@@ -156,14 +211,10 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], SchemaError> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| {
-            let end = if self.0.is_empty() {
-                "EOF"
-            } else {
-                "unexpected EOF"
-            };
-            SchemaError::new(end)
-        })?;
+        let (taken, rest) = self
+            .0
+            .split_at_checked(count)
+            .ok_or_else(|| SchemaError::new(if self.0.is_empty() { END } else { EARLY_END }))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -177,7 +228,7 @@ impl<'a> Reader<'a> {
             24..=27 => 1_usize << (low - 24),
             _ => {
                 return Err(SchemaError::new(format_args!(
-                    "invalid header: (major: {major}, low: {low})"
+                    "invalid header: ({first:x})"
                 )));
             }
         };
@@ -185,27 +236,29 @@ impl<'a> Reader<'a> {
         let value = value
             .iter()
             .fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
-        // The least number that needs this many bytes.
-        let least = if width == 1 {
-            24
-        } else {
-            1_u64 << (8 * (width / 2))
+        // The largest number that needs fewer bytes, as a comparison.
+        let (most, limit) = match width {
+            1 => (23, "< 24"),
+            2 => (0xff, "<= MaxUint8"),
+            4 => (0xffff, "<= MaxUint16"),
+            _ => (0xffff_ffff, "<= MaxUint32"),
         };
-        if value < least {
+        if value <= most {
             return Err(SchemaError::new(format_args!(
-                "cbor input was not canonical (lval {low} with value < {least})"
+                "cbor input was not canonical (lval {low} with value {limit})"
             )));
         }
         Ok((major, value))
     }
 
-    fn skip_null(&mut self) -> bool {
+    fn skip_null(&mut self) -> Result<bool, SchemaError> {
         match self.0.split_first() {
             Some((&NULL, rest)) => {
                 self.0 = rest;
-                true
+                Ok(true)
             }
-            _ => false,
+            Some(_) => Ok(false),
+            None => Err(SchemaError::new(END)),
         }
     }
 
@@ -232,6 +285,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A sign byte and the magnitude; nothing at all is zero.
+    fn big_int(&mut self) -> Result<BigInt, SchemaError> {
+        let (major, length) = self.header()?;
+        if major != BYTES {
+            return Err(SchemaError::new(format_args!(
+                "cbor input for fil big int was not a byte string ({major:x})"
+            )));
+        }
+        if length > MAX_INTEGER {
+            return Err(SchemaError::new(format_args!(
+                "big integer byte array too long ({length} bytes)"
+            )));
+        }
+        let sign = match self.sized(length, MAX_INTEGER)?.split_first() {
+            None => return Ok(BigInt::default()),
+            Some((0, magnitude)) => (Sign::Plus, magnitude),
+            Some((1, magnitude)) => (Sign::Minus, magnitude),
+            Some((other, _)) => {
+                return Err(SchemaError::new(format_args!(
+                    "big int prefix should be either 0 or 1, got {other}"
+                )));
+            }
+        };
+        Ok(BigInt(num_bigint::BigInt::from_bytes_be(sign.0, sign.1)))
+    }
+
     fn sized(&mut self, length: u64, most: u64) -> Result<&'a [u8], SchemaError> {
         if length > most {
             return Err(SchemaError::new(format_args!(
@@ -248,12 +327,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self) -> Result<&'a str, SchemaError> {
+    /// Text; each byte that belongs to no character is replaced, as Go prints it.
+    fn text(&mut self) -> Result<String, SchemaError> {
         let (major, length) = self.header()?;
         if major != TEXT {
-            return Err(SchemaError::new("got tag while reading string value"));
+            return Err(SchemaError::new(format_args!(
+                "got tag {major} while reading string value (l = {length})"
+            )));
         }
-        std::str::from_utf8(self.sized(length, MAX_BYTES)?).map_err(SchemaError::new)
+        let mut text = String::new();
+        for chunk in self.sized(length, MAX_BYTES)?.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+        }
+        Ok(text)
     }
 
     fn label(&mut self) -> Decoded {
@@ -276,13 +363,23 @@ impl<'a> Reader<'a> {
 
     fn cid(&mut self, place: &str) -> Result<Cid, SchemaError> {
         let mut read = || {
-            if self.header()? != (TAG, CID_TAG) {
-                return Err(SchemaError::new("expected tag 42"));
+            match self.header()? {
+                (TAG, CID_TAG) => {}
+                (TAG, _) => return Err(SchemaError::new("expected tag 42")),
+                _ => return Err(SchemaError::new("expected cbor type 'tag' in input")),
             }
-            match self.bytes(MAX_BYTES, "expected bytes")?.split_first() {
+            let not_bytes = "expected cbor type 'byte string' in input";
+            let bytes = self.bytes(MAX_BYTES, not_bytes).map_err(early)?;
+            match bytes.split_first() {
+                Some((_, [])) => Err(SchemaError::new(
+                    "cbor serialized CIDs must have at least two bytes",
+                )),
                 // A CID in CBOR begins with the multibase prefix of binary.
                 Some((0, cid)) => Cid::from_bytes(cid).map_err(|e| SchemaError::new(e.reason)),
-                _ => Err(SchemaError::new("undefined cid")),
+                Some(_) => Err(SchemaError::new(
+                    "cbor serialized CIDs must have binary multibase",
+                )),
+                None => Err(SchemaError::new("undefined cid")),
             }
         };
         read().map_err(|e| match place {

@@ -32,38 +32,28 @@ impl Shape {
             Self::Bool => "bool",
             Self::Uint => "uint64",
             Self::Int => "int64",
-            Self::Raw | Self::Bytes => "[]uint8",
+            Self::Bytes => "[]uint8",
+            Self::Raw => "abi.CborBytesTransparent",
             Self::Text | Self::BigInt | Self::Address | Self::Label => "string",
             Self::BitField => "[]uint64",
             Self::Cid | Self::OptionalCid => "struct { CidTarget string \"json:\\\"/\\\"\" }",
             Self::List(_) => "[]interface {}",
-            Self::Empty | Self::OpaqueCid | Self::Signature | Self::OptionalSignature => "struct",
+            Self::Empty => "abi.EmptyValue",
+            Self::OpaqueCid => "typegen.CborCid",
+            Self::Signature | Self::OptionalSignature => "crypto.Signature",
             Self::Optional(of) | Self::Struct(of) | Self::Embedded(of) => of.name,
         }
     }
 
     /// Is the JSON of this shape? `field` is the owner's name and the field's.
-    fn check(&self, value: &Value, field: Option<(&str, &str)>) -> Encoded {
-        let mismatch = || {
-            let kind = match value {
-                Value::Null => "null".to_owned(),
-                Value::Bool(_) => "bool".to_owned(),
-                Value::Number(n) if n.is_f64() => format!("number {n}"),
-                Value::Number(_) => "number".to_owned(),
-                Value::String(_) => "string".to_owned(),
-                Value::Array(_) => "array".to_owned(),
-                Value::Object(_) => "object".to_owned(),
-            };
-            let into = match field {
-                Some((of, name)) => format!("Go struct field {of}.{name}"),
-                None => "Go value".to_owned(),
-            };
-            SchemaError::new(format_args!(
-                "json: cannot unmarshal {kind} into {into} of type {}",
-                self.go_type()
-            ))
-        };
+    fn check(&self, value: &Value, field: Field<'_>) -> Encoded {
+        let mismatch = || mismatch(value, field, self.go_type());
         match (self, value) {
+            // An integer of any size reads itself, and not `null`.
+            (Self::BigInt, Value::Null) if field.is_some() => {
+                Err(SchemaError::new("failed to parse big string: 'null'"))
+            }
+            (Self::BigInt, Value::String(text)) if text.is_empty() => Err(no_big_int(text)),
             // Null leaves a zero value; a struct without JSON fields takes any object.
             (_, Value::Null)
             | (Self::Empty | Self::OpaqueCid, Value::Object(_))
@@ -71,10 +61,22 @@ impl Shape {
             | (Self::Text | Self::Label, Value::String(_)) => Ok(()),
             (Self::Uint, Value::Number(n)) if n.is_u64() => Ok(()),
             (Self::Int, Value::Number(n)) if n.is_i64() => Ok(()),
+            (Self::Uint | Self::Int, Value::Number(_)) => {
+                Err(mismatch_of_number(value, field, self.go_type()))
+            }
             (Self::Raw | Self::Bytes, Value::String(text)) => base64(text).map(drop),
+            (Self::Raw | Self::Bytes, Value::Array(items)) => items.iter().try_for_each(|item| {
+                let fits = byte(item).is_some();
+                fits.then_some(())
+                    .ok_or_else(|| mismatch_of_number(item, field, "uint8"))
+            }),
             (Self::BigInt, Value::String(text)) => big_int(text).map(drop),
             (Self::Address, Value::String(text)) => address(text).map(drop),
             (Self::Cid | Self::OptionalCid, Value::Object(_)) => cid(value).map(drop),
+            // So does a CID.
+            (Self::Cid | Self::OptionalCid, _) => {
+                Err(mismatch_in_cid(value, self.go_type()).within("invalid cid"))
+            }
             (Self::BitField, Value::Array(_)) => bit_field(value).map(drop),
             (Self::Signature | Self::OptionalSignature, Value::Object(object)) => {
                 check_signature(object)
@@ -103,14 +105,14 @@ impl Shape {
                 "cannot marshal empty value, try nil instead",
             )),
             Self::Raw => {
-                out.extend(base64(text)?);
+                out.extend(bytes(value)?);
                 Ok(())
             }
             Self::Bool => put(out, &value.as_bool().unwrap_or_default()),
             Self::Uint => put(out, &value.as_u64().unwrap_or_default()),
             Self::Int => put(out, &value.as_i64().unwrap_or_default()),
             Self::Text | Self::Label => put(out, &text),
-            Self::Bytes => put(out, &lotus_types::Bytes::from(base64(text)?)),
+            Self::Bytes => put(out, &lotus_types::Bytes::from(bytes(value)?)),
             Self::BigInt => put(out, &big_int(text)?),
             Self::Address => match address(text)? {
                 Address::UNDEFINED => Err(SchemaError::new("cannot marshal undefined address")),
@@ -119,22 +121,84 @@ impl Shape {
             Self::Optional(_) | Self::OptionalCid | Self::OptionalSignature if value.is_null() => {
                 put(out, &())
             }
-            Self::Cid | Self::OptionalCid | Self::OpaqueCid => match cid(value)? {
+            Self::Cid | Self::OptionalCid => match cid(value)? {
                 Some(cid) => put(out, &cid),
                 None => Err(undefined_cid(place)),
             },
+            // Go reads nothing into it.
+            Self::OpaqueCid => Err(undefined_cid("")),
             Self::BitField => put(out, &bit_field(value)?),
             Self::Signature | Self::OptionalSignature => put(out, &signature(value)?),
             Self::List(of) => {
                 let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
                 header(out, items.len());
-                let mut items = items.iter().enumerate();
-                items.try_for_each(|(k, item)| of.write(item, &format!("{place}[{k}]"), out))
+                let place = format!("{place}[i]");
+                items
+                    .iter()
+                    .try_for_each(|item| of.write(item, &place, out))
             }
             Self::Optional(of) | Self::Struct(of) | Self::Embedded(of) => {
                 write_struct(of, value, out)
             }
         }
+    }
+}
+
+/// Names of a field's owner and of the field.
+type Field<'a> = Option<(&'a str, &'a str)>;
+
+/// What Go says of JSON that is of another type.
+fn mismatch(value: &Value, field: Field<'_>, ty: &str) -> SchemaError {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    unmarshalable(kind, field, ty)
+}
+
+/// As [`mismatch`], where a number is wanted: then Go names the one that does not fit.
+fn mismatch_of_number(value: &Value, field: Field<'_>, ty: &str) -> SchemaError {
+    match value {
+        Value::Number(n) => unmarshalable(&format!("number {n}"), field, ty),
+        _ => mismatch(value, field, ty),
+    }
+}
+
+fn unmarshalable(kind: &str, field: Field<'_>, ty: &str) -> SchemaError {
+    let into = match field {
+        Some((of, name)) => format!("Go struct field {of}.{name}"),
+        None => "Go value".to_owned(),
+    };
+    SchemaError::new(format_args!(
+        "json: cannot unmarshal {kind} into {into} of type {ty}"
+    ))
+}
+
+fn mismatch_in_cid(value: &Value, ty: &str) -> SchemaError {
+    // go-cid looks at nothing that short.
+    if value.to_string().len() < 2 {
+        return SchemaError::new("invalid cid json blob");
+    }
+    mismatch(value, None, ty)
+}
+
+/// An element of a list of bytes.
+fn byte(value: &Value) -> Option<u8> {
+    match value {
+        Value::Null => Some(0),
+        other => other.as_u64().and_then(|n| u8::try_from(n).ok()),
+    }
+}
+
+/// Bytes from base64 or from a list of numbers.
+fn bytes(value: &Value) -> Result<Vec<u8>, SchemaError> {
+    match value {
+        Value::Array(items) => Ok(items.iter().filter_map(byte).collect()),
+        other => base64(other.as_str().unwrap_or_default()),
     }
 }
 
@@ -198,11 +262,15 @@ fn base64(text: &str) -> Result<Vec<u8>, SchemaError> {
 }
 
 fn big_int(text: &str) -> Result<BigInt, SchemaError> {
-    if text.is_empty() {
+    // Nothing, or how Go prints an integer that is not there.
+    if text.is_empty() || text == "<nil>" {
         return Ok(BigInt::default());
     }
-    BigInt::from_str(text)
-        .map_err(|_| SchemaError::new(format_args!("failed to parse big string: '\"{text}\"'")))
+    BigInt::from_str(text).map_err(|_| no_big_int(text))
+}
+
+fn no_big_int(text: &str) -> SchemaError {
+    SchemaError::new(format_args!("failed to parse big string: '\"{text}\"'"))
 }
 
 fn address(text: &str) -> Result<Address, SchemaError> {
@@ -211,6 +279,14 @@ fn address(text: &str) -> Result<Address, SchemaError> {
 
 /// `None` for the undefined CID.
 fn cid(value: &Value) -> Result<Option<Cid>, SchemaError> {
+    if value
+        .as_object()
+        .is_some_and(|link| link.get("/").is_none_or(Value::is_null))
+    {
+        return Err(SchemaError::new(
+            "invalid cid: cid was incorrectly formatted",
+        ));
+    }
     serde_json::from_value(value.clone()).map_err(|e| SchemaError::new(e).within("invalid cid"))
 }
 

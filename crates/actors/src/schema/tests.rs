@@ -188,7 +188,7 @@ mod wrong_bytes {
         assert_eq!(refused(""), "EOF");
         assert_eq!(
             refused("824180"),
-            "unmarshaling t.NewWorker: unknown protocol"
+            "unmarshaling t.NewWorker: invalid address length"
         );
     }
 
@@ -209,5 +209,141 @@ mod wrong_bytes {
             }
         }
         assert!(refused("8242000a9a000fffff").contains("array too large"));
+    }
+}
+
+/// What go-state-types and Go's JSON say, run over the same inputs.
+mod as_go_says_it {
+    use super::*;
+
+    fn told(of: &Shape, bytes: &str) -> String {
+        match of.decode(&hex(bytes)) {
+            Ok(value) => value.to_string(),
+            Err(refused) => refused.to_string(),
+        }
+    }
+
+    #[test]
+    fn input_that_is_over_within_a_struct_ends_too_early() {
+        for (actor, number, bytes, text) in [
+            (ActorKind::Account, 3, "82", "unexpected EOF"),
+            (ActorKind::Account, 3, "", "EOF"),
+            (ActorKind::Multisig, 8, "8118", "unexpected EOF"),
+            (ActorKind::Market, 6, "8282183418", "unexpected EOF"),
+            (
+                ActorKind::Market,
+                5,
+                "8181832918",
+                "unmarshaling t.Sectors[i]: unexpected EOF",
+            ),
+            (
+                ActorKind::DataCap,
+                2,
+                "834300ea0f408155",
+                "unmarshaling t.Operators[i]: EOF",
+            ),
+            (
+                ActorKind::Market,
+                8,
+                "8181828219011d18",
+                "unmarshaling t.Inputs[i] pointer: unexpected EOF",
+            ),
+        ] {
+            assert_eq!(told(shape(actor, number), bytes), text, "{bytes}");
+        }
+        let returned = &method(ActorKind::Market, 5).unwrap().returns;
+        let text = "unmarshaling t.Sectors[i]: unexpected EOF";
+        assert_eq!(told(returned, "818181"), text);
+    }
+
+    #[test]
+    fn wrong_bytes_are_refused_in_its_words() {
+        let propose = shape(ActorKind::Multisig, 2);
+        for (bytes, text) in [
+            ("9d", "invalid header: (9d)"),
+            (
+                "9805",
+                "cbor input was not canonical (lval 24 with value < 24)",
+            ),
+            (
+                "990005",
+                "cbor input was not canonical (lval 25 with value <= MaxUint8)",
+            ),
+            ("844107", "unmarshaling t.To: invalid address length"),
+            ("84420700", "unmarshaling t.To: unknown address protocol"),
+            ("84420180", "unmarshaling t.To: invalid address length"),
+            (
+                "8440",
+                "unmarshaling t.To: cbor input should not contain empty addresses",
+            ),
+            (
+                "8443000500",
+                "unmarshaling t.To: different varint length (v:1 != p:2): invalid address length",
+            ),
+            (
+                "845841",
+                "unmarshaling t.To: too many bytes to unmarshal for an address",
+            ),
+            (
+                "84420005420700",
+                "unmarshaling t.Value: big int prefix should be either 0 or 1, got 7",
+            ),
+            (
+                "8442000505",
+                "unmarshaling t.Value: cbor input for fil big int was not a byte string (0)",
+            ),
+        ] {
+            assert_eq!(told(propose, bytes), text, "{bytes}");
+        }
+        let name = shape(ActorKind::Init, 1);
+        assert_eq!(told(name, "816261ff"), "{\"NetworkName\":\"a\u{fffd}\"}");
+        let exec = shape(ActorKind::Init, 2);
+        let text = "failed to read cid field t.CodeCID: expected cbor type 'tag' in input";
+        assert_eq!(told(exec, "8201"), text);
+    }
+
+    #[test]
+    fn any_bytes_may_be_none_at_all() {
+        assert_eq!(told(shape(ActorKind::Account, 3_726_118_371), ""), "\"\"");
+    }
+
+    #[test]
+    fn bytes_may_be_a_list_of_numbers() {
+        let params = shape(ActorKind::Account, 3);
+        let encoded = |message: Value| {
+            let encoded = params.encode(&json!({"Signature": [5, null], "Message": message}));
+            encoded.map(|bytes| data_encoding::HEXLOWER.encode(&bytes))
+        };
+        assert_eq!(encoded(json!([])).unwrap(), "8242050040");
+        let text = "json unmarshal: json: cannot unmarshal object into Go struct field \
+                    AuthenticateMessageParams.Message of type uint8";
+        assert_eq!(encoded(json!([{}])).unwrap_err().to_string(), text);
+    }
+
+    #[test]
+    fn integers_of_any_size_and_cids_read_themselves() {
+        let burn = |amount: Value| refusal(ActorKind::DataCap, 19, &json!({"Amount": amount}));
+        let text = "json unmarshal: failed to parse big string: ";
+        assert_eq!(burn(Value::Null), format!("{text}'null'"));
+        assert_eq!(burn(json!("")), format!("{text}'\"\"'"));
+        let exec = |code: Value| refusal(ActorKind::Init, 2, &json!({"CodeCID": code}));
+        let text = "json unmarshal: invalid cid: ";
+        assert_eq!(exec(json!(5)), format!("{text}invalid cid json blob"));
+        let wrong = "cid was incorrectly formatted";
+        assert_eq!(exec(json!({})), format!("{text}{wrong}"));
+        let link = r#"struct { CidTarget string "json:\"/\"" }"#;
+        let wrong = format!("json: cannot unmarshal bool into Go value of type {link}");
+        assert_eq!(exec(json!(true)), format!("{text}{wrong}"));
+    }
+
+    #[test]
+    fn a_number_is_named_where_another_is_wanted() {
+        let propose = |params: Value| refusal(ActorKind::Multisig, 8, &params);
+        let field = "Go struct field ChangeNumApprovalsThresholdParams.NewThreshold of type uint64";
+        let text = format!("json unmarshal: json: cannot unmarshal number -1 into {field}");
+        assert_eq!(propose(json!({"NewThreshold": -1})), text);
+        let text = "json unmarshal: json: cannot unmarshal number into Go value of type \
+                    abi.EmptyValue";
+        assert_eq!(refusal(ActorKind::Multisig, 0, &json!(5)), text);
     }
 }

@@ -87,7 +87,7 @@ structs! {
     ACTIVATE_DEALS: "ActivateDealsParams" { "DealIDs": UINTS, "SectorExpiry": S::Int }
     SECTOR_DATA_SPEC: "SectorDataSpec" { "DealIDs": UINTS, "SectorType": S::Int }
     COMPUTE_DATA_COMMITMENT: "ComputeDataCommitmentParams" {
-        "Inputs": S::List(&S::Struct(SECTOR_DATA_SPEC)),
+        "Inputs": S::List(&S::Optional(SECTOR_DATA_SPEC)),
     }
     DATA_COMMITMENTS: "ComputeDataCommitmentReturn" { "CommDs": S::List(&S::OpaqueCid) }
     SECTORS_TERMINATE: "OnMinerSectorsTerminateParams" { "Epoch": S::Int, "DealIDs": UINTS }
