@@ -22,6 +22,7 @@ use anyhow::{Context, Result, anyhow};
 use cid::Cid;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use fvm_ipld_blockstore::Blockstore;
+use parking_lot::RwLock;
 use quick_cache::{Weighter, sync::Cache};
 
 use crate::{meta::MetadataStore, shared::Store, verify::inlined};
@@ -140,6 +141,7 @@ impl DiskDatabase {
             failure: self.failure.clone(),
             keyspace,
             cache: Arc::new(cache),
+            deleting: Arc::default(),
         })
     }
 
@@ -197,6 +199,9 @@ pub struct DiskBlockstore {
     failure: Failure,
     keyspace: Keyspace,
     cache: Arc<Cache<Cid, Arc<[u8]>, BlockWeight>>,
+    /// Held for reading while a block goes into the cache, alone while one is deleted: the cache never
+    /// holds a block that is gone.
+    deleting: Arc<RwLock<()>>,
 }
 
 impl std::fmt::Debug for DiskBlockstore {
@@ -222,6 +227,7 @@ impl Blockstore for DiskBlockstore {
         if let Some(data) = self.cache.get(k) {
             return Ok(Some(data.to_vec()));
         }
+        let _here = self.deleting.read();
         let Some(found) = self.keyspace.get(k.to_bytes())? else {
             return Ok(None);
         };
@@ -233,6 +239,7 @@ impl Blockstore for DiskBlockstore {
         if inlined(k).is_some() || self.cache.contains_key(k) {
             return Ok(());
         }
+        let _here = self.deleting.read();
         self.failure
             .note(self.keyspace.insert(k.to_bytes(), block))?;
         self.cache.insert(*k, Arc::from(block));
@@ -261,6 +268,7 @@ impl Blockstore for DiskBlockstore {
             batch.insert(&self.keyspace, cid.to_bytes(), data.as_ref());
             fresh.push((cid, Arc::from(data.as_ref())));
         }
+        let _here = self.deleting.read();
         self.failure.note(batch.commit())?;
         // Only after the commit: what the cache holds must be written.
         for (cid, data) in fresh {
@@ -279,6 +287,13 @@ impl Store for DiskBlockstore {
         self.failure
             .note(self.db.persist(PersistMode::SyncAll))
             .context("flushing blocks to disk")
+    }
+
+    fn delete(&self, k: &Cid) -> Result<()> {
+        let _alone = self.deleting.write();
+        self.failure.note(self.keyspace.remove(k.to_bytes()))?;
+        self.cache.remove(k);
+        Ok(())
     }
 }
 

@@ -95,4 +95,9 @@ impl Store for MemoryBlockstore {
     fn flush(&self) -> Result<()> {
         Ok(())
     }
+
+    fn delete(&self, k: &Cid) -> Result<()> {
+        self.remove(k);
+        Ok(())
+    }
 }

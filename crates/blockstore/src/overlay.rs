@@ -161,6 +161,12 @@ impl<B: Store> Store for OverlayBlockstore<B> {
         self.flush_to_base()?;
         self.base.flush()
     }
+
+    /// From both: what the base has would be seen through the overlay.
+    fn delete(&self, k: &Cid) -> Result<()> {
+        self.buffer.delete(k)?;
+        self.base.delete(k)
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,12 @@ pub trait Store: Blockstore + Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the disk refuses; nothing may then be assumed about writes since the last flush.
     fn flush(&self) -> Result<()>;
+
+    /// Takes a block out; nothing happens when it is not there. Whoever has read it keeps what was read.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn delete(&self, k: &Cid) -> Result<()>;
 }
 
 /// A cloneable handle over a [`Store`]; itself a [`Blockstore`] and a [`Store`].
@@ -78,5 +84,9 @@ impl Store for SharedBlockstore {
 
     fn flush(&self) -> Result<()> {
         self.0.flush()
+    }
+
+    fn delete(&self, k: &Cid) -> Result<()> {
+        self.0.delete(k)
     }
 }

@@ -12,6 +12,7 @@
 //! | [`retrieval`], [`retrieval_query`] | a client's retrievals, and what it asks before |
 //! | [`imports`] | the client's store of imported files |
 //! | [`piece_index`] | the provider's index of blocks in pieces |
+//! | [`snapshot`] | copies of databases that are in use, for backups |
 //!
 //! # Lotus parity
 //! `lotus client …` and the deal making of `lotus-miner`, over the protocols that Boost speaks.
@@ -29,6 +30,7 @@ pub mod protocol;
 pub mod provider;
 pub mod retrieval;
 pub mod retrieval_query;
+pub mod snapshot;
 mod sql;
 pub mod transfer;
 pub mod unixfs;

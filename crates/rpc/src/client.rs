@@ -1,5 +1,6 @@
 //! Clients: over HTTP for single calls, over a WebSocket for channels and many calls.
 
+mod download;
 mod http;
 mod push;
 mod session;
@@ -9,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use lotus_rpc_api::{ApiClient, MethodInfo, MethodKind, RpcError};
 
+pub use download::{DownloadError, download};
 pub use http::HttpClient;
 pub use push::push;
 pub use ws::WsClient;

@@ -32,7 +32,7 @@ mod streams;
 
 pub use api_info::{ApiInfo, ApiInfoError, multiaddr_to_url};
 pub use auth::{AskVerifier, AuthError, Caller, JwtSecret, Verifier};
-pub use client::{ClientOptions, HttpClient, WsClient, connect, push};
+pub use client::{ClientOptions, DownloadError, HttpClient, WsClient, connect, download, push};
 pub use limits::{LimitError, Limits};
 pub use operation::{Health, health_routes, metrics_routes};
 pub use process::Process;

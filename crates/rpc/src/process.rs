@@ -1,7 +1,7 @@
-//! The process behind an API: version, session, tokens, log, shutdown ([`CommonApi`]).
+//! The process behind an API: version, session, tokens, log, alerts, shutdown ([`CommonApi`]).
 //!
 //! # Lotus parity
-//! `node/impl/common`. `LogAlerts` is not supported: nothing in these processes raises alerts.
+//! `node/impl/common`.
 
 use std::{fmt, future, time::SystemTime};
 
@@ -13,10 +13,15 @@ use lotus_rpc_api::{
     openrpc_document,
     types::{
         go::{Empty, Time},
-        node::ApiVersion,
+        node::{Alert, AlertEvent, AlertType, ApiVersion},
     },
 };
-use lotus_runtime::{logging::LogHandle, supervisor::Tasks, version::version};
+use lotus_runtime::{
+    alerts::{self, Alerts},
+    logging::LogHandle,
+    supervisor::Tasks,
+    version::version,
+};
 use lotus_types::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
@@ -32,6 +37,7 @@ pub struct Process {
     methods: Vec<&'static MethodInfo>,
     jwt: JwtSecret,
     log: Option<LogHandle>,
+    alerts: Alerts,
     tasks: Tasks,
     session: Uuid,
     started: SystemTime,
@@ -59,6 +65,7 @@ impl Process {
             methods: methods.into_iter().collect(),
             jwt,
             log: None,
+            alerts: Alerts::default(),
             tasks,
             session: Uuid::new_v4(),
             started: SystemTime::now(),
@@ -69,6 +76,13 @@ impl Process {
     #[must_use]
     pub fn with_log(mut self, log: Option<LogHandle>) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Tells callers of these alerts; without them there are none to tell of.
+    #[must_use]
+    pub fn with_alerts(mut self, alerts: Alerts) -> Self {
+        self.alerts = alerts;
         self
     }
 
@@ -129,5 +143,54 @@ impl CommonApi for Process {
         let log = self.log("Filecoin.LogSetLevel")?;
         log.set_level(&subsystem, &level)
             .map_err(|e| RpcError::from_error(&e))
+    }
+
+    async fn log_alerts(&self) -> Answer<Vec<Alert>> {
+        Ok(self.alerts.list().into_iter().map(alert).collect())
+    }
+}
+
+fn alert(state: alerts::State) -> Alert {
+    let event = |change: alerts::Change| AlertEvent {
+        kind: change.kind.to_owned(),
+        message: change.message,
+        time: change.at.into(),
+    };
+    Alert {
+        kind: AlertType {
+            system: state.system.to_owned(),
+            subsystem: state.subsystem.to_owned(),
+        },
+        active: state.active,
+        last_active: state.raised.map(event),
+        last_resolved: state.resolved.map(event),
+    }
+}
+
+#[cfg(test)]
+mod alerts_of_a_process {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn have_the_recorded_shape() {
+        let alerts = Alerts::default();
+        alerts.alarm("process", "fd-limit");
+        let sync = alerts.alarm("chain", "head-lag");
+        sync.raise(json!({ "message": "behind" }));
+        let told = alerts.list().into_iter().map(alert);
+        let told = serde_json::to_value(told.collect::<Vec<_>>()).expect("JSON");
+        assert_eq!(
+            told[1],
+            json!({
+                "Type": { "System": "process", "Subsystem": "fd-limit" },
+                "Active": false, "LastActive": null, "LastResolved": null,
+            })
+        );
+        assert_eq!(told[0]["Active"], true);
+        assert_eq!(told[0]["LastActive"]["Type"], "raised");
+        assert_eq!(told[0]["LastActive"]["Message"]["message"], "behind");
+        assert!(told[0]["LastActive"]["Time"].is_string());
     }
 }

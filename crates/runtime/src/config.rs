@@ -198,10 +198,20 @@ impl Config {
 
     /// The configuration as a commented file: defaults commented out, everything else in force.
     pub fn to_commented_toml(&self) -> String {
-        self.schema.template(|dotted| {
-            let (value, source) = self.values.get(dotted)?;
-            (*source != Source::Default).then(|| value.to_string())
-        })
+        self.schema.template(&self.set())
+    }
+
+    /// The configuration as a file without comments: every value that holds.
+    pub fn to_toml(&self) -> String {
+        self.schema.plain(&self.set())
+    }
+
+    /// What file and environment say, in TOML.
+    fn set(&self) -> BTreeMap<String, String> {
+        let all = self.values.iter();
+        let set = all.filter(|(_, (_, source))| *source != Source::Default);
+        set.map(|(dotted, (value, _))| (dotted.clone(), value.to_string()))
+            .collect()
     }
 
     fn apply_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {

@@ -9,6 +9,9 @@
 //! | [`logging`] | log output and levels, changeable while running |
 //! | [`metrics`] | the one registry that services register on |
 //! | [`limits`] | file descriptors |
+//! | [`alerts`] | what an operator should know, on until it is over |
+//! | [`journal`] | what happened, a line for each event |
+//! | [`backup`] | the file that a node's metadata is copied into |
 //! | [`clock`], [`version`] | the machine's clock; what the suite calls itself |
 //! | [`atomic`] | files that are there as a whole or not at all |
 //!
@@ -16,9 +19,12 @@
 //! Repo layout, environment variables and configuration keys are those of Lotus v1.20, so that an
 //! operator's scripts keep working.
 
+pub mod alerts;
 pub mod atomic;
+pub mod backup;
 pub mod clock;
 pub mod config;
+pub mod journal;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

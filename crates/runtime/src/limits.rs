@@ -7,7 +7,9 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Below this a node with many peers and tables runs out of file descriptors.
-const COMFORTABLE: u64 = 16 << 10;
+pub const COMFORTABLE: u64 = 16 << 10;
+/// Below this a provider, with many sectors' files open at once, does.
+pub const COMFORTABLE_FOR_A_MINER: u64 = 100_000;
 /// How many descriptors an operator wants, in the order of asking.
 const WISHES: [&str; 2] = ["LOTUS_FD_MAX", "IPFS_FD_MAX"];
 
@@ -43,6 +45,11 @@ pub fn raise_file_limit(env: impl Fn(&str) -> Option<String>) -> FileLimit {
     };
     tell(limit, wish);
     limit
+}
+
+/// Open files that this process is allowed now; the largest number when there is no limit.
+pub fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// The wish of the environment; one that is no number is told of, and ignored.

@@ -34,6 +34,30 @@ fn answers_identity_cids_without_storing_them() {
 }
 
 #[test]
+fn a_deleted_block_is_gone_after_a_restart_and_can_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ((cid, data), (other, more)) = (block(1), block(2));
+    let database = open(folder.path());
+    let store = database.blocks("chain").unwrap();
+    store.put_keyed(&cid, &data).unwrap();
+    store.put_keyed(&other, &more).unwrap();
+    // Into the cache.
+    assert!(store.get(&cid).unwrap().is_some());
+    store.delete(&cid).unwrap();
+    store.delete(&cid).unwrap();
+    assert!(!store.has(&cid).unwrap());
+    assert_eq!(store.get(&cid).unwrap(), None);
+    store.flush().unwrap();
+    drop((store, database));
+    let database = open(folder.path());
+    let store = database.blocks("chain").unwrap();
+    assert!(!store.has(&cid).unwrap());
+    assert!(store.has(&other).unwrap());
+    store.put_keyed(&cid, &data).unwrap();
+    assert_eq!(store.get(&cid).unwrap(), Some(data));
+}
+
+#[test]
 fn keeps_block_sets_and_metadata_apart() {
     let folder = tempfile::tempdir().expect("folder");
     let database = open(folder.path());

@@ -1,6 +1,6 @@
 //! What keys there are: name, kind, default, meaning.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use toml::Value;
 
@@ -189,7 +189,12 @@ impl Schema {
 
     /// The default file: every key that is used, commented out, with its meaning.
     pub fn default_toml(&self) -> String {
-        self.template(|_| None)
+        self.template(&Values::new())
+    }
+
+    /// The same without comments: every key that is used, with its default.
+    pub fn default_toml_without_comments(&self) -> String {
+        self.plain(&Values::new())
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = (&'static Section, &'static Key)> + use<> {
@@ -255,30 +260,25 @@ impl Schema {
             .map(|(_, dotted)| dotted)
     }
 
-    /// The file with every key that is used. A key for which `set` gives a value is in force, the
-    /// others are commented out with their default.
-    pub(super) fn template(&self, set: impl Fn(&str) -> Option<String>) -> String {
+    /// The file with every key that is used. Those that are set are in force, the others are commented out
+    /// with their default.
+    pub(super) fn template(&self, set: &Values) -> String {
         let mut out = format!(
             "# Configuration of {}. Lines that are commented out show the default.\n",
             self.program
         );
-        for section in self.sections {
-            if !section.used
-                && !section
-                    .keys
-                    .iter()
-                    .any(|key| set(&section.dotted(key.name)).is_some())
-            {
-                continue;
-            }
+        for section in self.shown(set) {
             // Writing into a String cannot fail.
             let _ = writeln!(out, "\n[{}]", section.name);
             if let Some((_, doc)) = section.open {
                 let _ = writeln!(out, "  # {doc}");
             }
+            for (name, value) in section.open_keys(set) {
+                let _ = writeln!(out, "  {} = {value}", bare_or_quoted(name));
+            }
             for key in section.keys {
-                let value = set(&section.dotted(key.name));
-                let (mark, value) = match &value {
+                let value = set.get(&section.dotted(key.name));
+                let (mark, value) = match value {
                     Some(value) => ("", value.as_str()),
                     None => ("#", key.default),
                 };
@@ -291,6 +291,53 @@ impl Schema {
             }
         }
         out
+    }
+
+    /// The file without comments: every key that is used with the value that holds.
+    pub(super) fn plain(&self, set: &Values) -> String {
+        let mut out = String::new();
+        for section in self.shown(set) {
+            let gap = if out.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}[{}]", section.name);
+            for (name, value) in section.open_keys(set) {
+                let _ = writeln!(out, "  {} = {value}", bare_or_quoted(name));
+            }
+            for key in section.keys {
+                let value = set.get(&section.dotted(key.name));
+                let value = value.map_or(key.default, String::as_str);
+                let _ = writeln!(out, "  {} = {value}", key.name);
+            }
+        }
+        out
+    }
+
+    /// The sections of a file: those that are used, and others in which something is set.
+    fn shown<'a>(&self, set: &'a Values) -> impl Iterator<Item = &'static Section> + use<'a> {
+        let is_set = |section: &Section| set.keys().any(|dotted| key_in(section, dotted).is_some());
+        self.sections
+            .iter()
+            .filter(move |section| section.used || is_set(section))
+    }
+}
+
+/// Values in TOML by dotted keys.
+pub(super) type Values = BTreeMap<String, String>;
+
+impl Section {
+    /// What is set in a section that takes any key.
+    fn open_keys<'a>(&'a self, set: &'a Values) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let inside = set.iter().filter(|_| self.open.is_some());
+        inside.filter_map(|(dotted, value)| Some((key_in(self, dotted)?, value.as_str())))
+    }
+}
+
+/// A key as TOML takes it.
+fn bare_or_quoted(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !name.is_empty() && name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        Value::String(name.to_owned()).to_string()
     }
 }
 

@@ -183,6 +183,36 @@ mod a_file {
         let again = load(&text).expect("good");
         assert_eq!(again.values, config.values);
     }
+
+    #[test]
+    fn comes_back_with_log_levels_and_with_keys_that_only_lotus_uses() {
+        let given = "[Logging.SubsystemLevels]\nchain = \"debug\"\n\"a.b c\" = \"warn\"\n\
+                     [Fevm]\nEnableEthRPC = true";
+        let config = load(given).expect("good");
+        for text in [config.to_commented_toml(), config.to_toml()] {
+            let again = load(&text).expect("good");
+            assert_eq!(again.log_levels(), config.log_levels(), "{text}");
+            assert_eq!(again.unused().first(), Some(&"Fevm.EnableEthRPC"), "{text}");
+        }
+        assert_eq!(
+            load(&config.to_commented_toml()).expect("good").values,
+            config.values
+        );
+    }
+
+    #[test]
+    fn without_comments_has_every_value() {
+        let config = load("[Libp2p]\nConnMgrLow = 5").expect("good");
+        let text = config.to_toml();
+        assert!(text.starts_with("[API]\n  ListenAddress = "), "{text}");
+        assert!(
+            text.contains("\n  ConnMgrLow = 5\n  ConnMgrHigh = 180\n"),
+            "{text}"
+        );
+        assert!(!text.contains('#'), "{text}");
+        let again: FullNodeConfig = load(&text).expect("good").view().expect("fits");
+        assert_eq!(again, config.view().expect("fits"));
+    }
 }
 
 mod the_environment {
