@@ -20,6 +20,7 @@ mod ipld;
 mod market_actor;
 mod messages;
 mod miner_actor;
+mod miner_info;
 mod mining;
 mod mpool;
 mod msig;
@@ -57,6 +58,7 @@ use lotus_types::{ActorId, Address, BlockHeader, Cid, Tipset, TipsetKey, TokenAm
 use lotus_wallet::MultiWallet;
 use serde::Serialize;
 
+use crate::BackupPlace;
 pub use deals::ClientServices;
 pub(crate) use paych::NodeLedger;
 
@@ -82,6 +84,10 @@ pub(crate) struct Services {
     pub(crate) funding: tokio::sync::Mutex<()>,
     /// The most that a message may cost in fees when its sender says nothing.
     pub(crate) default_max_fee: TokenAmount,
+    /// What a backup holds beside the metadata, and where it may be written.
+    pub(crate) backup: BackupPlace,
+    /// Nothing is taken out of the stores.
+    pub(crate) read_only: bool,
     /// The market client, once it runs.
     pub(crate) client: OnceLock<ClientServices>,
     /// The payment channels, once they run.
@@ -141,14 +147,14 @@ impl FullNodeApi {
         }
     }
 
-    /// As [`Self::run`], with the tipset of `key`.
+    /// As [`Self::run`], with the tipset of `key`; when there is none, told as most methods of Lotus do.
     async fn at<T: Send + 'static>(
         &self,
         key: TipsetKey,
         work: impl FnOnce(&Services, Tipset) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
         self.run(move |s| {
-            let tipset = s.tipset(&key)?;
+            let tipset = s.tipset_named("loading tipset", &key)?;
             work(s, tipset)
         })
         .await
@@ -161,9 +167,22 @@ impl Services {
         if key.is_empty() {
             return self.chain.require_head().told();
         }
-        self.chain
-            .tipset(key)
-            .map_err(|e| RpcError::new(format_args!("get block {e}")))
+        self.given_tipset(key)
+    }
+
+    /// As [`Self::tipset`]; a failure says what was being done with which key.
+    fn tipset_named(&self, doing: &str, key: &TipsetKey) -> Answer<Tipset> {
+        self.tipset(key)
+            .map_err(|e| while_doing(&format!("{doing} {key}"), e))
+    }
+
+    /// The tipset of a key that must name blocks.
+    fn given_tipset(&self, key: &TipsetKey) -> Answer<Tipset> {
+        if key.is_empty() {
+            let text = "NewTipSet called with zero length array of blocks";
+            return Err(RpcError::new(text));
+        }
+        self.chain.tipset(key).map_err(|e| self.no_tipset(&e))
     }
 
     /// The state before the tipset's own messages.

@@ -13,14 +13,14 @@ use lotus_ports::{
     vm::Vm,
 };
 use lotus_rpc::JwtSecret;
-use lotus_runtime::logging::LogHandle;
+use lotus_runtime::{alerts::Alerts, logging::LogHandle};
 pub use lotus_runtime::{
     clock::system_clock,
     version::{agent, version},
 };
 use lotus_types::{Cid, TokenAmount};
 
-use crate::Wallets;
+use crate::{BackupPlace, Wallets};
 
 /// Where the market client keeps and serves its data.
 #[derive(Debug, Clone)]
@@ -89,6 +89,12 @@ pub struct FullNodeConfig {
     pub default_max_fee: TokenAmount,
     /// The market client; `None`: its methods answer "not supported".
     pub client: Option<ClientPlace>,
+    /// Where alerts are raised.
+    pub alerts: Alerts,
+    /// What a backup holds beside the stores' metadata, and where callers may have it written.
+    pub backup: BackupPlace,
+    /// Nothing is taken out of the stores, whoever asks: they belong to somebody else.
+    pub read_only: bool,
 }
 
 impl std::fmt::Debug for FullNodeConfig {
@@ -115,6 +121,9 @@ impl FullNodeConfig {
             republish_interval: republish_interval(&network),
             default_max_fee: default_max_fee(),
             client: None,
+            alerts: Alerts::default(),
+            backup: BackupPlace::default(),
+            read_only: false,
             network: Arc::new(network),
             stores: Stores::memory(),
             vm,

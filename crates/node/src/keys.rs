@@ -59,7 +59,7 @@ impl Wallets {
 
 /// The number that Ethereum transactions of a network carry, as Lotus builds have it: any network of
 /// one's own has that of a devnet.
-fn eip155_chain_id(network: &Network) -> u64 {
+pub(crate) fn eip155_chain_id(network: &Network) -> u64 {
     match network.name.as_str() {
         "mainnet" | "testnetnet" => 314,
         "calibrationnet" => 314_159,

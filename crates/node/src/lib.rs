@@ -10,6 +10,8 @@
 //! | `heads` | what executing the newest heads gave, kept over restarts |
 //! | [`rest`] | files of deals over plain HTTP |
 //! | `health` | how the node does, for whoever watches over it |
+//! | `watch` | what is raised as an alert |
+//! | [`backup`] | the node's metadata in one file, and back |
 //! | [`keys`] | the repo's keystore as the wallet sees it, and the node's wallets |
 //! | [`offline`] | a node over a chain export, without a network |
 //! | [`api`] | the FullNode API over the services, one file per group |
@@ -23,6 +25,7 @@
 //! Takes the place of `node/builder*.go`, `node/modules` and `node/impl/full`.
 
 pub mod api;
+pub mod backup;
 pub mod client;
 pub mod config;
 pub mod genesis;
@@ -33,8 +36,10 @@ pub mod keys;
 pub mod offline;
 pub mod rest;
 pub mod start;
+mod watch;
 
 pub use api::FullNodeApi;
+pub use backup::BackupPlace;
 pub use config::{ClientPlace, FullNodeConfig, Stores};
 pub use genesis::{GenesisError, ensure_genesis};
 pub use health::NodeHealth;

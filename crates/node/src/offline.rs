@@ -2,7 +2,7 @@
 //! as if that chain's head were the head.
 //!
 //! # Invariants
-//! - Nothing outlives the process: all stores are in memory.
+//! - Nothing outlives the process: all stores are in memory, but for what the market client is given.
 //! - Time stands still at the head's timestamp, and the host listens nowhere, so that the same export
 //!   gives the same answers at any time and on any machine.
 //! - A chain whose execution does not give what its headers say is refused.
@@ -27,7 +27,7 @@ use lotus_types::{Cid, KeyInfo, Tipset, TipsetKey};
 use lotus_wallet::{Wallet, WalletError};
 
 use crate::{
-    FullNodeConfig, RunningNode, StartError, Stores, genesis,
+    ClientPlace, FullNodeConfig, RunningNode, StartError, Stores, genesis,
     start::{start_full_node, states},
 };
 
@@ -77,8 +77,10 @@ pub struct OfflineChain {
     pub verifier: Arc<dyn Verifier>,
     /// Public randomness.
     pub beacons: BeaconSchedule,
-    /// The wallet's keys.
+    /// The wallet's keys, the default address' first.
     pub keys: Vec<KeyInfo>,
+    /// Where the market client works, which knows of no deal at the start; `None`: without one.
+    pub client: Option<ClientPlace>,
 }
 
 impl std::fmt::Debug for OfflineChain {
@@ -106,6 +108,7 @@ impl OfflineChain {
             verifier,
             beacons: BeaconSchedule::new(Arc::new(MockBeacon)),
             keys: Vec::new(),
+            client: None,
         }
     }
 
@@ -139,12 +142,17 @@ impl OfflineChain {
         };
         let mut config = FullNodeConfig::in_memory(network, self.vm, self.verifier, self.beacons);
         config.stores = stores;
+        config.client = self.client;
         config.net.listen.clear();
+        config.read_only = true;
         let now = UnixTime::from_secs(head.min_timestamp());
         config.clock = Arc::new(ManualClock::at(now));
         let wallet = Wallet::new(Arc::clone(&config.keys));
-        for key in &self.keys {
-            wallet.import(key).map_err(Box::new)?;
+        for (place, key) in self.keys.iter().enumerate() {
+            let address = wallet.import(key).map_err(Box::new)?;
+            if place == 0 {
+                wallet.set_default(address).map_err(Box::new)?;
+            }
         }
         let states = states(&config, &chain);
         let executed = tokio::task::spawn_blocking(move || execute(&states, &tipsets, progress));

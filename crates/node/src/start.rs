@@ -24,6 +24,7 @@ use crate::{
     client::{self, ClientError},
     genesis,
     heads::{self, Heads},
+    watch::NodeWatch,
 };
 
 /// Why a node did not start.
@@ -135,6 +136,8 @@ pub async fn start_full_node(
         settle: Duration::from_secs(config.network.propagation_delay_secs),
     };
     spawn(tasks, "heads", heads.run(tasks.stop_token()));
+    let watch = watch(&config, &chain, &net);
+    tasks.background("alerts", watch.run(tasks.stop_token()));
 
     let place = config.client.clone();
     let metadata = Arc::clone(&config.stores.metadata);
@@ -175,6 +178,18 @@ pub fn states(config: &FullNodeConfig, chain: &ChainStore) -> StateManager {
         network: Arc::clone(&config.network),
         round_of: Arc::new(move |epoch| rounds.max_round_for_epoch(epoch)),
     })
+}
+
+/// What is raised as an alert.
+fn watch(config: &FullNodeConfig, chain: &ChainStore, net: &NetService) -> NodeWatch {
+    NodeWatch::new(
+        &config.alerts,
+        chain.clone(),
+        net.clone(),
+        Arc::clone(&config.clock),
+        Duration::from_secs(config.network.block_delay_secs),
+        !config.net.bootstrap.is_empty(),
+    )
 }
 
 /// What judges blocks, wherever they come from.
@@ -219,7 +234,8 @@ fn assemble(
         config.jwt,
         tasks.clone(),
     )
-    .with_log(config.log);
+    .with_log(config.log)
+    .with_alerts(config.alerts);
     let metadata = &config.stores.metadata;
     let wallet = config.wallets.join(config.keys, metadata, &config.network);
     Arc::new(FullNodeApi::new(Services {
@@ -240,6 +256,8 @@ fn assemble(
         sending: tokio::sync::Mutex::new(()),
         funding: tokio::sync::Mutex::new(()),
         default_max_fee: config.default_max_fee,
+        backup: config.backup,
+        read_only: config.read_only,
         client: OnceLock::new(),
         paych: OnceLock::new(),
     }))

@@ -42,7 +42,7 @@ pub use dispatch::{CallStyle, Dispatcher, Handler, Outcome, go_json};
 pub use error::{ErrorObject, RpcError, code};
 pub use method::{MethodInfo, MethodKind, ParamInfo, Permission};
 pub use openrpc::document as openrpc_document;
-pub use params::{ParamReader, ParamWriter, RawJson};
+pub use params::{ParamReader, ParamWriter, RawJson, why_no_address};
 pub use reference::markdown as reference_markdown;
 
 /// Names that the [`rpc_api!`] macro needs at its call site.

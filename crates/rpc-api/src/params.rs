@@ -5,6 +5,8 @@
 
 mod go_error;
 
+pub use go_error::why_no_address;
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 

@@ -13,7 +13,7 @@ use lotus_ports::{
 use lotus_proving::winning::{SlashError, SlashFilter};
 use lotus_rpc::JwtSecret;
 use lotus_rpc_api::full::FullNode;
-use lotus_runtime::{config::MinerConfig, logging::LogHandle};
+use lotus_runtime::{alerts::Alerts, config::MinerConfig, logging::LogHandle};
 use lotus_sealer::{SealError, calls::CallStore, resources::Table};
 use lotus_sealing::{SectorStore, StoreError};
 use lotus_types::ActorId;
@@ -124,6 +124,8 @@ pub struct StorageNodeConfig {
     pub jwt: JwtSecret,
     /// Log levels that the API may change; `None` when the process does not let it.
     pub log: Option<LogHandle>,
+    /// Where alerts are raised.
+    pub alerts: Alerts,
     /// Under which workers reach this process, such as `http://127.0.0.1:2345`.
     pub url: String,
 }

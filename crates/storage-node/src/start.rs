@@ -172,7 +172,8 @@ pub async fn start_storage_node(
         config.jwt,
         tasks.clone(),
     )
-    .with_log(config.log);
+    .with_log(config.log)
+    .with_alerts(config.alerts);
     let api = Arc::new(StorageMinerApi::new(Services {
         miner: config.miner,
         chain: chain.clone(),

@@ -37,27 +37,24 @@ impl Services {
     }
 
     /// The state of an actor that must be of `kind`; `called` is what Lotus calls it.
-    pub(super) fn state_of<T: DeserializeOwned>(
+    pub(super) fn loaded_state<T: DeserializeOwned>(
         &self,
         tipset: &Tipset,
-        address: &Address,
+        actor: &ActorState,
         kind: ActorKind,
         called: &'static str,
     ) -> Answer<T> {
-        let actor = self
-            .actor(tipset, address)
-            .map_err(|e| while_doing(&format!("failed to load {called} actor"), e))?;
         let found = self.tree(tipset)?.manifest().told()?.kind(&actor.code);
         match found {
             Some(found) if found == kind => {
                 lotus_actors::load(self.store(), &actor.head, called).told()
             }
             Some(other) => Err(RpcError::new(format_args!(
-                "failed to load {called} actor state: actor code is not {called}: {}",
+                "actor code is not {called}: {}",
                 other.name()
             ))),
             None => Err(RpcError::new(format_args!(
-                "failed to load {called} actor state: unknown actor code {}",
+                "unknown actor code {}",
                 actor.code
             ))),
         }
@@ -70,8 +67,12 @@ impl Services {
         actor: &ActorState,
     ) -> Answer<Value> {
         let kind = tree.manifest().told()?.kind(&actor.code);
-        let kind =
-            kind.ok_or_else(|| RpcError::new(format_args!("unknown actor code {}", actor.code)))?;
+        let kind = kind.ok_or_else(|| {
+            RpcError::new(format_args!(
+                "state type for actor {} not found",
+                actor.code
+            ))
+        })?;
         let (store, head) = (self.store(), &actor.head);
         match kind {
             ActorKind::System => json::<system::State>(store, head),
@@ -93,6 +94,9 @@ impl Services {
     pub(super) fn account_key(&self, address: &Address, tipset: &Tipset) -> Answer<Address> {
         if address.protocol() == Some(Protocol::Actor) {
             return Err(RpcError::new("cannot resolve actor address to key address"));
+        }
+        if address.protocol() == Some(Protocol::Delegated) {
+            return Ok(*address);
         }
         let fault = match self.states.key_address(address, tipset) {
             Ok(key) => return Ok(key),
@@ -151,6 +155,7 @@ fn known(version: u32) -> Answer<()> {
 }
 
 fn json<T: Serialize + DeserializeOwned>(store: &SharedBlockstore, head: &Cid) -> Answer<Value> {
-    let state: T = lotus_actors::load(store, head, "actor state").told()?;
+    let state = lotus_actors::load(store, head, "actor state").told();
+    let state: T = state.map_err(|e| while_doing("unmarshaling actor state", e))?;
     serde_json::to_value(&state).told()
 }

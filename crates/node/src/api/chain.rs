@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
-use lotus_blockstore::{Blockstore as _, car::CarWriter, dag};
+use lotus_blockstore::{
+    Blockstore as _, Store as _,
+    car::CarWriter,
+    dag::{self, DagError},
+};
 use lotus_chain::{ChainError, ExportOptions, HeadChange as Step};
 use lotus_rpc_api::{
     RpcError, Subscription,
@@ -14,14 +18,14 @@ use lotus_rpc_api::{
         go::NilVec,
     },
 };
-use lotus_state::{messages::TipsetMessages, receipts};
+use lotus_state::{StateFault, messages::TipsetMessages, receipts};
 use lotus_types::{
-    BigInt, BlockHeader, Bytes, ChainEpoch, Cid, Message, Receipt, Tipset, TipsetKey,
+    BigInt, BlockHeader, Bytes, ChainEpoch, Cid, Message, Receipt, Tipset, TipsetError, TipsetKey,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{Answer, FullNodeApi, Services, Told as _, told};
+use super::{Answer, FullNodeApi, Services, Told as _, told, while_doing};
 
 /// Bytes of an export that are sent at once.
 const EXPORT_CHUNK: usize = 1 << 20;
@@ -38,17 +42,92 @@ fn change(step: &Step) -> HeadChange {
     }
 }
 
-/// What the caller of a method reads about an object that is not there.
-pub(super) fn missing(error: &ChainError) -> RpcError {
+/// Why a tipset's blocks do not make one, as Lotus tells it.
+fn no_tipset(error: &TipsetError) -> RpcError {
     match error {
-        ChainError::NotFound { cid, .. } => {
-            RpcError::new(format_args!("ipld: could not find {cid}"))
+        TipsetError::Mismatch { what, .. } if *what == "height" => {
+            RpcError::new("cannot create tipset with mismatching heights")
+        }
+        TipsetError::Mismatch { .. } => {
+            RpcError::new("cannot create tipset with mismatching parents")
         }
         other => RpcError::from_error(other),
     }
 }
 
+/// A block that is not in the store, where Lotus would fetch one.
+fn not_local(cid: impl std::fmt::Display) -> RpcError {
+    RpcError::new(format_args!(
+        "block was not found locally (offline): ipld: could not find {cid}"
+    ))
+}
+
+fn unwalkable(error: &DagError) -> RpcError {
+    match error {
+        DagError::Missing { cid } => not_local(cid),
+        other => RpcError::from_error(other),
+    }
+}
+
+/// Major type of lists in CBOR, in place.
+const LIST: u8 = 4 << 5;
+/// Fields of a signed message: the last form that is tried for a message.
+const SIGNED_MESSAGE_FIELDS: u8 = 2;
+/// Fields of a block's header.
+const HEADER_FIELDS: u8 = 16;
+
 impl Services {
+    /// What the caller of a method reads about an object of the chain that cannot be had.
+    pub(super) fn missing(&self, error: &ChainError) -> RpcError {
+        match error {
+            ChainError::NotFound { cid, .. } => {
+                RpcError::new(format_args!("ipld: could not find {cid}"))
+            }
+            ChainError::Malformed(object) => {
+                let fields = match object.what {
+                    "block" => HEADER_FIELDS,
+                    _ => SIGNED_MESSAGE_FIELDS,
+                };
+                let bytes = self.store().get(&object.cid).ok().flatten();
+                match bytes.unwrap_or_default().first() {
+                    Some(first) if first & 0xe0 != LIST => {
+                        RpcError::new("cbor input should be of type array")
+                    }
+                    Some(first) if *first != LIST | fields => {
+                        RpcError::new("cbor input had wrong number of fields")
+                    }
+                    _ => RpcError::from_error(error),
+                }
+            }
+            other => RpcError::from_error(other),
+        }
+    }
+
+    /// What the caller reads when there is no tipset of a key.
+    pub(super) fn no_tipset(&self, error: &ChainError) -> RpcError {
+        let cid = match error {
+            ChainError::NotFound { cid, .. } => cid,
+            ChainError::Malformed(object) => &object.cid,
+            ChainError::BadTipset { source, .. } => return no_tipset(source),
+            other => return RpcError::from_error(other),
+        };
+        while_doing(&format!("get block {cid}"), self.missing(error))
+    }
+
+    /// Why there is no randomness.
+    pub(super) fn no_randomness(&self, fault: &StateFault) -> RpcError {
+        let StateFault::Chain(source) = fault else {
+            return RpcError::from_error(fault);
+        };
+        match source.downcast_ref::<ChainError>() {
+            Some(error) => while_doing(
+                "failed to load parents when searching back for beacon entry",
+                self.no_tipset(error),
+            ),
+            None => RpcError::from_error(fault),
+        }
+    }
+
     /// Messages of a tipset, each once, in the order of their receipts.
     pub(super) fn messages_of(&self, tipset: &Tipset) -> Answer<Vec<ApiMessage>> {
         if tipset.height() == 0 {
@@ -69,6 +148,12 @@ impl Services {
         })
     }
 
+    /// As [`Self::object`], in the words of Lotus' DAG service.
+    pub(super) fn dag_object(&self, cid: &Cid) -> Answer<Vec<u8>> {
+        let data = self.store().get(cid).map_err(told)?;
+        data.ok_or_else(|| not_local(cid))
+    }
+
     fn stat(&self, obj: &Cid, base: Option<&Cid>) -> Answer<ObjStat> {
         let mut known = std::collections::HashSet::new();
         if let Some(base) = base {
@@ -79,7 +164,7 @@ impl Services {
                 |_| false,
                 |_, _| Ok(()),
             )
-            .told()?;
+            .map_err(|e| unwalkable(&e))?;
         }
         let mut stat = ObjStat { size: 0, links: 0 };
         dag::walk(
@@ -94,7 +179,7 @@ impl Services {
                 Ok(())
             },
         )
-        .told()?;
+        .map_err(|e| unwalkable(&e))?;
         Ok(stat)
     }
 }
@@ -122,12 +207,7 @@ impl ChainApi for FullNodeApi {
     }
 
     async fn chain_get_tipset(&self, key: TipsetKey) -> Answer<Tipset> {
-        if key.is_empty() {
-            return Err(RpcError::new(
-                "NewTipSet called with zero length array of blocks",
-            ));
-        }
-        self.at(key, |_, tipset| Ok(tipset)).await
+        self.run(move |s| s.given_tipset(&key)).await
     }
 
     async fn chain_get_tipset_by_height(
@@ -158,13 +238,13 @@ impl ChainApi for FullNodeApi {
     }
 
     async fn chain_get_block(&self, cid: Cid) -> Answer<BlockHeader> {
-        self.run(move |s| s.chain.header(&cid).map_err(|e| missing(&e)))
+        self.run(move |s| s.chain.header(&cid).map_err(|e| s.missing(&e)))
             .await
     }
 
     async fn chain_get_block_messages(&self, cid: Cid) -> Answer<BlockMessages> {
         self.run(move |s| {
-            let header = s.chain.header(&cid).map_err(|e| missing(&e))?;
+            let header = s.chain.header(&cid).map_err(|e| s.missing(&e))?;
             let cids = s.chain.message_cids(&header).told()?;
             let messages = s.chain.block_messages(&header).told()?;
             Ok(BlockMessages {
@@ -177,18 +257,18 @@ impl ChainApi for FullNodeApi {
     }
 
     async fn chain_get_message(&self, cid: Cid) -> Answer<Message> {
-        self.run(move |s| s.chain.message(&cid).map_err(|e| missing(&e)))
+        self.run(move |s| s.chain.message(&cid).map_err(|e| s.missing(&e)))
             .await
     }
 
     async fn chain_get_messages_in_tipset(&self, key: TipsetKey) -> Answer<NilVec<ApiMessage>> {
-        self.at(key, |s, tipset| Ok(s.messages_of(&tipset)?.into()))
+        self.run(move |s| Ok(s.messages_of(&s.tipset(&key)?)?.into()))
             .await
     }
 
     async fn chain_get_parent_messages(&self, block: Cid) -> Answer<NilVec<ApiMessage>> {
         self.run(move |s| {
-            let header = s.chain.header(&block).map_err(|e| missing(&e))?;
+            let header = s.chain.header(&block).map_err(|e| s.missing(&e))?;
             if header.height == 0 {
                 return Ok(NilVec::default());
             }
@@ -199,7 +279,7 @@ impl ChainApi for FullNodeApi {
 
     async fn chain_get_parent_receipts(&self, block: Cid) -> Answer<Option<Vec<Receipt>>> {
         self.run(move |s| {
-            let header = s.chain.header(&block).map_err(|e| missing(&e))?;
+            let header = s.chain.header(&block).map_err(|e| s.missing(&e))?;
             if header.height == 0 {
                 return Ok(None);
             }
@@ -212,7 +292,13 @@ impl ChainApi for FullNodeApi {
 
     async fn chain_get_path(&self, from: TipsetKey, to: TipsetKey) -> Answer<Vec<HeadChange>> {
         self.run(move |s| {
-            let path = s.chain.path(&s.tipset(&from)?, &s.tipset(&to)?).told()?;
+            let end = |which: &str, key: &TipsetKey| {
+                s.given_tipset(key)
+                    .map_err(|e| while_doing(&format!("loading {which} tipset {key}"), e))
+            };
+            let (from, to) = (end("from", &from)?, end("to", &to)?);
+            let path = s.chain.path(&from, &to).told();
+            let path = path.map_err(|e| while_doing("error getting tipset branches", e))?;
             Ok(path.into_changes().iter().map(change).collect())
         })
         .await
@@ -231,6 +317,19 @@ impl ChainApi for FullNodeApi {
             s.store()
                 .put_keyed(&Cid::of_block(&data), &data)
                 .map_err(told)
+        })
+        .await
+    }
+
+    async fn chain_delete_obj(&self, cid: Cid) -> Answer<()> {
+        self.run(move |s| {
+            if s.read_only {
+                return Err(RpcError::new(
+                    "ChainDeleteObj: this node serves a chain read-only, nothing is deleted",
+                ));
+            }
+            // As Lotus, whatever needs the object: an operator takes out what is to be fetched anew.
+            s.store().delete(&cid).map_err(told)
         })
         .await
     }
@@ -270,7 +369,9 @@ impl ChainApi for FullNodeApi {
         skip_old_messages: bool,
         key: TipsetKey,
     ) -> Answer<Subscription<Bytes>> {
-        let head = self.run(move |s| s.tipset(&key)).await?;
+        let head = self
+            .run(move |s| s.tipset_named("loading tipset", &key))
+            .await?;
         let (sender, chunks) = mpsc::channel(4);
         let chain = self.0.chain.clone();
         let options = ExportOptions {

@@ -7,8 +7,8 @@
 //! # Lotus parity
 //! Paths of links, list indices and map keys, as go-ipld-cbor resolves them, and Lotus' own steps:
 //! `@Ha:ADDRESS`, `@Hi:INT`, `@Hu:UINT`, `@H:KEY` look into a HAMT, `@A:INDEX` into an AMT, `@state`
-//! takes the state of an actor apart. What such a step finds inside an object is an object of its own,
-//! with the CID that Lotus gives it; unlike there it is not stored.
+//! takes the state of an actor apart, into what Go makes of its JSON: no links. What such a step finds inside an object is an object of its own,
+//! with the CID that Lotus gives it; unlike there it is not stored. A block of raw bytes prints as text.
 
 mod node;
 
@@ -53,6 +53,16 @@ impl Place {
     }
 }
 
+/// Bytes as Go prints them for a text: each one that belongs to no character is replaced.
+fn go_text(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
+}
+
 impl Services {
     /// The object at a path: a CID, with `/ipfs/` or `/ipld/` in front or without, and steps.
     pub(super) fn node_at(&self, path: &str) -> Answer<IpldObject> {
@@ -63,29 +73,27 @@ impl Services {
             .parse()
             .map_err(|e| refused(format_args!("parsing path: invalid path {path:?}: {e}")))?;
         let mut at = self.whole(root)?;
+        // Is `at` a part of an object? Then only plain steps lead on, up to a link.
+        let mut inside = false;
         for _ in 0..MAX_STEPS {
             let Some(name) = names.next() else {
+                if inside {
+                    return Err(refused("non-link found at given path"));
+                }
                 let obj = at.node.into_json().told()?;
                 return Ok(IpldObject { cid: at.cid, obj });
             };
-            let found = if name.starts_with('@') {
-                self.look_into(&at, name)?
-            } else {
-                at.node.step(name)?
+            let looked = match inside {
+                true => None,
+                false => self.look_into(&at, name)?,
             };
-            at = match found {
-                Node::Link(cid) => self.whole(cid)?,
-                // Plain steps go on inside the object; they must end at a link.
-                inner if !name.starts_with('@') => {
-                    if names.peek().is_none() {
-                        return Err(refused("non-link found at given path"));
-                    }
-                    Place {
-                        cid: at.cid,
-                        node: inner,
-                    }
-                }
-                inner => Place::inside(inner)?,
+            (at, inside) = match looked {
+                Some(Node::Link(cid)) => (self.whole(cid)?, false),
+                Some(found) => (Place::inside(found)?, false),
+                None => match at.node.step(name)? {
+                    Node::Link(cid) => (self.whole(cid)?, false),
+                    node => (Place { cid: at.cid, node }, true),
+                },
             };
         }
         Err(refused(format_args!(
@@ -94,38 +102,40 @@ impl Services {
     }
 
     fn whole(&self, cid: Cid) -> Answer<Place> {
-        let data = self.object(&cid)?;
+        let data = self.dag_object(&cid)?;
         let node = if cid.codec() == DAG_CBOR {
             Node::read(&data).told()?
         } else {
-            Node::Bytes(data)
+            Node::Text(go_text(&data))
         };
         Ok(Place { cid, node })
     }
 
-    /// A step into a HAMT, an AMT or an actor.
-    fn look_into(&self, at: &Place, name: &str) -> Answer<Node> {
-        let found = if name == "@state" {
-            return self.state_node(&at.node);
+    /// A step into a HAMT, an AMT or an actor; `None` for any other step.
+    fn look_into(&self, at: &Place, name: &str) -> Answer<Option<Node>> {
+        let (what, found) = if name == "@state" {
+            return self.state_node(&at.node).map(Some);
         } else if let Some(text) = name.strip_prefix("@Ha:") {
             let address: Address = parsed(text, "addr")?;
-            self.entry(&at.cid, &address)
+            ("hamt", self.entry(&at.cid, &address))
         } else if let Some(text) = name.strip_prefix("@Hi:") {
-            self.entry(&at.cid, &parsed::<i64>(text, "int64")?)
+            ("hamt", self.entry(&at.cid, &parsed::<i64>(text, "int64")?))
         } else if let Some(text) = name.strip_prefix("@Hu:") {
-            self.entry(&at.cid, &parsed::<u64>(text, "uint64")?)
+            ("hamt", self.entry(&at.cid, &parsed::<u64>(text, "uint64")?))
         } else if let Some(text) = name.strip_prefix("@H:") {
-            self.entry(&at.cid, &text.as_bytes().to_vec())
+            ("hamt", self.entry(&at.cid, &text.as_bytes().to_vec()))
         } else if let Some(text) = name.strip_prefix("@A:") {
             let index = parsed(text, "amt index")?;
             let array = Array::<_, Node>::load(self.store(), &at.cid, "amt").told();
-            array.and_then(|array| Ok(array.get(index).told()?.cloned()))
+            let found = array.and_then(|array| Ok(array.get(index).told()?.cloned()));
+            ("amt", found)
         } else {
-            Err(refused(format_args!("unknown step {name:?}")))
+            return Ok(None);
         };
+        let found = found.and_then(|found| found.ok_or_else(|| refused("not found")));
         found
-            .and_then(|found| found.ok_or_else(|| refused("not found")))
-            .map_err(|e| while_doing(&format!("resolving {name}"), e))
+            .map(Some)
+            .map_err(|e| while_doing(&format!("resolve {what}"), e))
     }
 
     fn entry<K: lotus_actors::map::MapKey>(&self, root: &Cid, key: &K) -> Answer<Option<Node>> {
@@ -138,9 +148,37 @@ impl Services {
         let bytes = wire::try_to_cbor(actor).told()?;
         let actor: ActorState = wire::from_cbor(&bytes)
             .told()
-            .map_err(|e| while_doing("unmarshalling actor struct for @state", e))?;
+            .map_err(|e| while_doing("unmarshaling actor struct for @state", e))?;
         let head = self.chain.require_head().told()?;
         let state = self.state_json(&self.tree(&head)?, &actor)?;
-        Node::from_json(state).told()
+        Ok(Node::from_json(state))
+    }
+}
+
+#[cfg(test)]
+mod a_part_of_an_object {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The CID that go-ipld-cbor gives to the same JSON, read by Go into a map of no type.
+    #[test]
+    fn has_the_cid_that_go_gives_it() {
+        let state = json!({
+            "Long": 123_456_789_012_345_678_i64,
+            "E": "1",
+            "D": null,
+            "C": [1, 2.5, -3],
+            "B": {"/": "bafy2bzacecnamqgqmifpluoeldx7zzglxcljo6oja4vrmtj7432rphldpdmm2"},
+            "A": 5,
+        });
+        let place = Place::inside(Node::from_json(state)).expect("has a form");
+        let expected = "bafyreigbt5flgl3xo3bbax6cmfqezorsjlghsfdamj5vmdw4daw52k3uni";
+        assert_eq!(place.cid.to_string(), expected);
+    }
+
+    #[test]
+    fn of_raw_bytes_prints_as_go_prints_text() {
+        assert_eq!(go_text(b"a\xff\xe2\x82b"), "a\u{fffd}\u{fffd}\u{fffd}b");
     }
 }

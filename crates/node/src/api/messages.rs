@@ -15,7 +15,7 @@ use lotus_rpc_api::{RpcError, types::state::MsgLookup};
 use lotus_state::{messages::TipsetMessages, receipts};
 use lotus_types::{Address, ChainEpoch, Cid, Message, MethodNum, Receipt, Tipset};
 
-use super::{Answer, FullNodeApi, Services, Told as _, chain::missing, id_of, while_doing};
+use super::{Answer, FullNodeApi, Services, Told as _, while_doing};
 
 /// Stands for "as far back as the chain goes".
 pub(super) const NO_LIMIT: ChainEpoch = -1;
@@ -65,6 +65,21 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// What is told when another message with its sender and nonce was executed.
+    fn other_found(&self, other: &Message, cid: Cid) -> RpcError {
+        let replaces = if same_call(other, &self.message) {
+            ""
+        } else {
+            " that is NOT a valid replacement message"
+        };
+        let (wanted, nonce) = (self.cid, self.message.nonce);
+        RpcError::new(format_args!(
+            "found message with equal nonce as the one we are looking for{replaces} (F:{wanted} n {nonce}, \
+             TS: {cid} n{})",
+            other.nonce
+        ))
+    }
+
     /// Which method of whom it calls.
     pub(super) const fn called(&self) -> (Address, MethodNum) {
         (self.message.to, self.message.method)
@@ -91,7 +106,7 @@ impl Services {
         let message = self
             .chain
             .message(&cid)
-            .map_err(|e| while_doing("failed to load message", missing(&e)))?;
+            .map_err(|e| while_doing("failed to load message", self.missing(&e)))?;
         Ok(Wanted {
             cid,
             message,
@@ -110,6 +125,24 @@ impl Services {
             Some(found) => Ok(Some(found)),
             None => self.search_back(wanted, from, limit),
         }
+    }
+
+    /// As [`Self::search`] for who waits: when looking back fails (the sender is not there yet), the
+    /// message may still come.
+    fn search_before_waiting(
+        &self,
+        wanted: &Wanted,
+        from: &Tipset,
+        limit: ChainEpoch,
+    ) -> Answer<Option<Found>> {
+        if let Some(found) = self.executed_in(from, wanted)? {
+            return Ok(Some(found));
+        }
+        let before = self.search_back(wanted, from, limit);
+        Ok(before.unwrap_or_else(|error| {
+            tracing::debug!(cid = %wanted.cid, %error, "looking back for a message that is waited for");
+            None
+        }))
     }
 
     /// Looks among the messages whose receipts `tipset` carries.
@@ -135,14 +168,8 @@ impl Services {
                 continue;
             }
             let cid = candidate.cid();
-            let is_it =
-                cid == wanted.cid || wanted.allow_replaced && same_call(message, &wanted.message);
-            if !is_it {
-                return Err(RpcError::new(format_args!(
-                    "found message with equal nonce as the one we are looking for that is NOT a \
-                     valid replacement message (F:{} n {}, TS: {} n{})",
-                    wanted.message.from, wanted.message.nonce, cid, message.nonce
-                )));
+            if !same_call(message, &wanted.message) || cid != wanted.cid && !wanted.allow_replaced {
+                return Err(wanted.other_found(message, cid));
             }
             let root = tipset.parent_message_receipts();
             let receipt = receipts::get(self.store(), &root, index as u64).told()?;
@@ -169,8 +196,16 @@ impl Services {
         } else {
             from.height().saturating_sub(limit).max(0)
         };
-        let Ok(sender) = id_of(&self.tree(from)?, &wanted.message.from) else {
-            return Ok(None);
+        let tree = self.tree(from)?;
+        let sender = tree.lookup_id(&wanted.message.from).told()?;
+        let sender = sender.map(Address::new_id);
+        let known = match &sender {
+            Some(sender) => tree.actor(sender).told()?,
+            None => None,
+        };
+        // In Lotus' words: who does not exist where the search begins.
+        let (Some(sender), Some(known)) = (sender, known) else {
+            return Err(RpcError::new("failed to load initital tipset"));
         };
         let nonce_before = |tipset: &Tipset| -> Answer<Option<u64>> {
             Ok(self
@@ -180,7 +215,7 @@ impl Services {
                 .map(|actor| actor.nonce))
         };
         let mut at = from.clone();
-        let mut nonce = nonce_before(&at)?;
+        let mut nonce = Some(known.nonce);
         loop {
             // At or below the message's nonce nothing further back can hold it.
             if at.height() <= lowest || nonce.is_none_or(|n| n == 0 || n <= wanted.message.nonce) {
@@ -189,7 +224,9 @@ impl Services {
             let parent = self.chain.parent(&at).told()?;
             let before = nonce_before(&parent)?;
             if before.is_none_or(|n| n <= wanted.message.nonce)
-                && let Some(found) = self.executed_in(&at, wanted)?
+                && let Some(found) = self
+                    .executed_in(&at, wanted)
+                    .map_err(|e| while_doing("checking for message execution during lookback", e))?
             {
                 return Ok(Some(found));
             }
@@ -220,7 +257,9 @@ impl FullNodeApi {
                     let (wanted, tipset) = (wanted.clone(), step.tipset().clone());
                     match step {
                         HeadChange::Current(_) => {
-                            found = self.run(move |s| s.search(&wanted, &tipset, limit)).await?;
+                            found = self
+                                .run(move |s| s.search_before_waiting(&wanted, &tipset, limit))
+                                .await?;
                         }
                         HeadChange::Apply(_) if found.is_none() => {
                             found = self.run(move |s| s.executed_in(&tipset, &wanted)).await?;

@@ -22,17 +22,69 @@ use lotus_rpc_api::{
 };
 use lotus_types::{Address, BitField, ChainEpoch, SectorNumber, Tipset, TipsetKey, TokenAmount};
 
-use super::{Answer, FullNodeApi, Services, Told as _, base58, told};
+use super::{Answer, FullNodeApi, Services, Told as _, miner_info::info, told, while_doing};
 
 /// The most sectors that are listed at once.
 const MAX_SECTORS: u64 = 1 << 25;
+
+/// In what words Lotus tells that a miner cannot be loaded.
+#[derive(Clone, Copy)]
+enum Words {
+    /// As failures to load the actor, a missing tipset included.
+    Whole,
+    /// As failures to load the actor.
+    Actor,
+    /// As Lotus' state manager does.
+    Manager,
+    /// With nothing in front.
+    Bare,
+}
+
+impl Words {
+    fn tipset(self, error: RpcError) -> RpcError {
+        match self {
+            Self::Whole => while_doing("failed to load miner actor", error),
+            _ => error,
+        }
+    }
+
+    fn actor(self, error: RpcError) -> RpcError {
+        match self {
+            Self::Whole | Self::Actor => while_doing("failed to load miner actor", error),
+            Self::Manager => while_doing("(get sset) failed to load miner actor", error),
+            Self::Bare => error,
+        }
+    }
+
+    fn state(self, error: RpcError) -> RpcError {
+        match self {
+            Self::Whole | Self::Actor => while_doing("failed to load miner actor state", error),
+            Self::Manager => while_doing("(get sset) failed to load miner actor state", error),
+            Self::Bare => error,
+        }
+    }
+}
+
+/// A miner as of a tipset.
+struct Miner {
+    state: miner::State,
+    balance: TokenAmount,
+    /// Of the tipset.
+    height: ChainEpoch,
+}
 
 /// What of a partition is asked for.
 type Pick = fn(&miner::Partition) -> BitField;
 
 impl Services {
-    pub(super) fn miner(&self, tipset: &Tipset, address: &Address) -> Answer<miner::State> {
-        self.state_of(tipset, address, ActorKind::Miner, "miner")
+    fn miner(&self, tipset: &Tipset, address: &Address, words: Words) -> Answer<Miner> {
+        let actor = self.actor(tipset, address).map_err(|e| words.actor(e))?;
+        let state = self.loaded_state(tipset, &actor, ActorKind::Miner, "miner");
+        Ok(Miner {
+            state: state.map_err(|e| words.state(e))?,
+            balance: actor.balance,
+            height: tipset.height(),
+        })
     }
 
     fn partitions(&self, deadline: &miner::Deadline) -> Answer<Vec<miner::Partition>> {
@@ -78,29 +130,27 @@ impl Services {
         let mut found = Vec::new();
         for number in chosen.numbers(MAX_SECTORS).map_err(told)? {
             let sector = held.get(number).told()?.cloned();
-            found.push(
-                sector.ok_or_else(|| RpcError::new(format_args!("sector {number} not found")))?,
-            );
+            found.push(sector.ok_or_else(|| {
+                RpcError::new(format_args!(
+                    "failed to load sectors: can't find sector {number}"
+                ))
+            })?);
         }
         Ok(found)
     }
 
+    /// As Lotus, the table of powers is asked as it is: it knows miners by their ID addresses alone.
     fn power(&self, tipset: &Tipset, address: &Address) -> Answer<MinerPower> {
-        let tree = self.tree(tipset)?;
-        let state = tree.power_state().told()?;
-        let total = PowerClaim {
+        let state = self.tree(tipset)?.power_state().told()?;
+        let total_power = PowerClaim {
             raw_byte_power: state.total_raw_byte_power.clone(),
             quality_adj_power: state.total_quality_adj_power.clone(),
         };
-        let Some(id) = tree.lookup_id(address).told()? else {
-            return Ok(MinerPower {
-                total_power: total,
-                ..MinerPower::default()
-            });
+        let claim = match address.is_undefined() {
+            true => None,
+            false => state.claim(self.store(), address).told()?,
         };
-        let id = Address::new_id(id);
-        let claim = state.claim(self.store(), &id).told()?;
-        let meets = claim.as_ref().is_some_and(|claim: &power::Claim| {
+        let has_min_power = claim.as_ref().is_some_and(|claim: &power::Claim| {
             state.claim_meets_consensus_minimum(claim, &self.network.min_power())
         });
         let miner_power = claim.map(|c| PowerClaim {
@@ -109,31 +159,9 @@ impl Services {
         });
         Ok(MinerPower {
             miner_power: miner_power.unwrap_or_default(),
-            total_power: total,
-            has_min_power: meets,
+            total_power,
+            has_min_power,
         })
-    }
-}
-
-fn info(info: miner::MinerInfo) -> MinerInfo {
-    let change = info.pending_worker_key;
-    let peer_id = (!info.peer_id.is_empty()).then(|| base58::encode(&info.peer_id));
-    MinerInfo {
-        owner: info.owner,
-        worker: info.worker,
-        new_worker: change.as_ref().map_or(Address::UNDEFINED, |c| c.new_worker),
-        control_addresses: info.control_addresses,
-        worker_change_epoch: change.map_or(-1, |c| c.effective_at),
-        peer_id,
-        multiaddrs: info.multiaddrs,
-        window_post_proof_type: info.window_post_proof_type,
-        sector_size: info.sector_size,
-        window_post_partition_sectors: info.window_post_partition_sectors,
-        consensus_fault_elapsed: info.consensus_fault_elapsed,
-        pending_owner_address: info.pending_owner_address,
-        beneficiary: info.beneficiary,
-        beneficiary_term: Some(info.beneficiary_term),
-        pending_beneficiary_term: info.pending_beneficiary_term,
     }
 }
 
@@ -143,6 +171,24 @@ fn location(state: &miner::State, s: &Services, sector: u64) -> Answer<Option<Se
         deadline: l.deadline,
         partition: l.partition,
     }))
+}
+
+impl FullNodeApi {
+    /// Runs `work` on a miner's state.
+    async fn with_miner<T: Send + 'static>(
+        &self,
+        miner: Address,
+        key: TipsetKey,
+        words: Words,
+        work: impl FnOnce(&Services, Miner) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.run(move |s| {
+            let tipset = s.tipset_named("loading tipset", &key);
+            let tipset = tipset.map_err(|e| words.tipset(e))?;
+            work(s, s.miner(&tipset, &miner, words)?)
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -162,8 +208,11 @@ impl StateMinerApi for FullNodeApi {
     }
 
     async fn state_miner_info(&self, miner: Address, key: TipsetKey) -> Answer<MinerInfo> {
-        self.at(key, move |s, t| {
-            Ok(info(s.miner(&t, &miner)?.info(s.store()).told()?))
+        self.run(move |s| {
+            let tipset = s.tipset(&key);
+            let tipset = tipset.map_err(|e| while_doing("failed to load tipset", e))?;
+            let miner = s.miner(&tipset, &miner, Words::Actor)?;
+            Ok(info(miner.state.info(s.store()).told()?))
         })
         .await
     }
@@ -177,17 +226,17 @@ impl StateMinerApi for FullNodeApi {
         miner: Address,
         key: TipsetKey,
     ) -> Answer<TokenAmount> {
-        self.at(key, move |s, t| {
-            let state = s.miner(&t, &miner)?;
-            let balance = s.actor(&t, &miner)?.balance;
-            let vested = state.vested_funds(s.store(), t.height()).told()?;
-            if state.unlocked_balance(&balance).is_none() {
+        self.with_miner(miner, key, Words::Actor, |s, miner| {
+            let (state, balance) = (&miner.state, &miner.balance);
+            let vested = state.vested_funds(s.store(), miner.height).told()?;
+            if state.unlocked_balance(balance).is_none() {
+                let missing = &state.available_balance(balance) + &state.fee_debt;
                 return Err(RpcError::new(format_args!(
-                    "negative unlocked balance: {miner} holds {} only",
-                    balance.atto()
+                    "negative unlocked balance {}",
+                    missing.atto()
                 )));
             }
-            Ok(&state.available_balance(&balance) + &vested)
+            Ok(&state.available_balance(balance) + &vested)
         })
         .await
     }
@@ -197,17 +246,15 @@ impl StateMinerApi for FullNodeApi {
         miner: Address,
         key: TipsetKey,
     ) -> Answer<DeadlineInfo> {
-        self.at(key, move |s, t| {
-            let schedule = Schedule::default();
-            let now = s.miner(&t, &miner)?.deadline_info(&schedule, t.height());
-            Ok(now.next_not_elapsed(&schedule))
+        self.with_miner(miner, key, Words::Actor, |_, miner| {
+            let (schedule, state) = (Schedule::default(), miner.state);
+            Ok(state.recorded_deadline(&schedule, miner.height))
         })
         .await
     }
 
     async fn state_miner_deadlines(&self, miner: Address, key: TipsetKey) -> Answer<Vec<Deadline>> {
-        self.at(key, move |s, t| {
-            let deadlines = s.all_deadlines(&s.miner(&t, &miner)?)?;
+        self.with_miner(miner, key, Words::Whole, |s, miner| {
             let view = |d: miner::Deadline| -> Answer<Deadline> {
                 let proofs = d.disputable_proofs(s.store()).told()?.count();
                 Ok(Deadline {
@@ -215,6 +262,7 @@ impl StateMinerApi for FullNodeApi {
                     disputable_proof_count: proofs,
                 })
             };
+            let deadlines = s.all_deadlines(&miner.state)?;
             deadlines.into_iter().map(view).collect()
         })
         .await
@@ -226,10 +274,13 @@ impl StateMinerApi for FullNodeApi {
         deadline: u64,
         key: TipsetKey,
     ) -> Answer<NilVec<Partition>> {
-        self.at(key, move |s, t| {
-            let found = s.miner(&t, &miner)?.deadline(s.store(), deadline).told()?;
-            let found =
-                found.ok_or_else(|| RpcError::new(format_args!("no deadline {deadline}")))?;
+        self.with_miner(miner, key, Words::Whole, move |s, miner| {
+            let found = miner.state.deadline(s.store(), deadline).told()?;
+            let found = found.ok_or_else(|| {
+                RpcError::new(format_args!(
+                    "failed to load the deadline: invalid deadline {deadline}"
+                ))
+            })?;
             let view = |p: miner::Partition| Partition {
                 live_sectors: p.live_sectors(),
                 active_sectors: p.active_sectors(),
@@ -243,22 +294,22 @@ impl StateMinerApi for FullNodeApi {
     }
 
     async fn state_miner_faults(&self, miner: Address, key: TipsetKey) -> Answer<BitField> {
-        self.at(key, move |s, t| {
-            s.union(&s.miner(&t, &miner)?, |p| p.faults.clone())
+        self.with_miner(miner, key, Words::Whole, |s, miner| {
+            s.union(&miner.state, |p| p.faults.clone())
         })
         .await
     }
 
     async fn state_miner_recoveries(&self, miner: Address, key: TipsetKey) -> Answer<BitField> {
-        self.at(key, move |s, t| {
-            s.union(&s.miner(&t, &miner)?, |p| p.recoveries.clone())
+        self.with_miner(miner, key, Words::Whole, |s, miner| {
+            s.union(&miner.state, |p| p.recoveries.clone())
         })
         .await
     }
 
     async fn state_miner_allocated(&self, miner: Address, key: TipsetKey) -> Answer<BitField> {
-        self.at(key, move |s, t| {
-            s.miner(&t, &miner)?.allocated_sectors(s.store()).told()
+        self.with_miner(miner, key, Words::Bare, |s, miner| {
+            miner.state.allocated_sectors(s.store()).told()
         })
         .await
     }
@@ -269,10 +320,11 @@ impl StateMinerApi for FullNodeApi {
         sector: SectorNumber,
         key: TipsetKey,
     ) -> Answer<bool> {
-        Ok(self
-            .state_miner_allocated(miner, key)
-            .await?
-            .contains(sector))
+        self.with_miner(miner, key, Words::Actor, move |s, miner| {
+            let allocated = miner.state.allocated_sectors(s.store()).told()?;
+            Ok(allocated.contains(sector))
+        })
+        .await
     }
 
     async fn state_miner_sector_count(
@@ -280,8 +332,8 @@ impl StateMinerApi for FullNodeApi {
         miner: Address,
         key: TipsetKey,
     ) -> Answer<MinerSectors> {
-        self.at(key, move |s, t| {
-            let state = s.miner(&t, &miner)?;
+        self.with_miner(miner, key, Words::Bare, |s, miner| {
+            let state = miner.state;
             Ok(MinerSectors {
                 live: s.union(&state, miner::Partition::live_sectors)?.len(),
                 active: s.union(&state, miner::Partition::active_sectors)?.len(),
@@ -297,8 +349,8 @@ impl StateMinerApi for FullNodeApi {
         sectors: Option<BitField>,
         key: TipsetKey,
     ) -> Answer<Vec<SectorOnChainInfo>> {
-        self.at(key, move |s, t| {
-            s.sectors(&s.miner(&t, &miner)?, sectors.as_ref())
+        self.with_miner(miner, key, Words::Whole, move |s, miner| {
+            s.sectors(&miner.state, sectors.as_ref())
         })
         .await
     }
@@ -308,10 +360,9 @@ impl StateMinerApi for FullNodeApi {
         miner: Address,
         key: TipsetKey,
     ) -> Answer<Vec<SectorOnChainInfo>> {
-        self.at(key, move |s, t| {
-            let state = s.miner(&t, &miner)?;
-            let active = s.union(&state, miner::Partition::active_sectors)?;
-            s.sectors(&state, Some(&active))
+        self.with_miner(miner, key, Words::Whole, |s, miner| {
+            let active = s.union(&miner.state, miner::Partition::active_sectors)?;
+            s.sectors(&miner.state, Some(&active))
         })
         .await
     }
@@ -322,8 +373,8 @@ impl StateMinerApi for FullNodeApi {
         sector: SectorNumber,
         key: TipsetKey,
     ) -> Answer<Option<SectorOnChainInfo>> {
-        self.at(key, move |s, t| {
-            s.miner(&t, &miner)?.sector(s.store(), sector).told()
+        self.with_miner(miner, key, Words::Manager, move |s, miner| {
+            miner.state.sector(s.store(), sector).told()
         })
         .await
     }
@@ -334,8 +385,8 @@ impl StateMinerApi for FullNodeApi {
         sector: SectorNumber,
         key: TipsetKey,
     ) -> Answer<Option<SectorPreCommitOnChainInfo>> {
-        self.at(key, move |s, t| {
-            s.miner(&t, &miner)?.pre_commit(s.store(), sector).told()
+        self.with_miner(miner, key, Words::Manager, move |s, miner| {
+            miner.state.pre_commit(s.store(), sector).told()
         })
         .await
     }
@@ -346,8 +397,8 @@ impl StateMinerApi for FullNodeApi {
         sector: SectorNumber,
         key: TipsetKey,
     ) -> Answer<Option<SectorExpiration>> {
-        self.at(key, move |s, t| {
-            let state = s.miner(&t, &miner)?;
+        self.with_miner(miner, key, Words::Bare, move |s, miner| {
+            let state = miner.state;
             let not_found = || RpcError::new(format_args!("failed to find sector {sector}"));
             let at = location(&state, s, sector)?.ok_or_else(not_found)?;
             let deadline = state
@@ -372,8 +423,8 @@ impl StateMinerApi for FullNodeApi {
         sector: SectorNumber,
         key: TipsetKey,
     ) -> Answer<Option<SectorLocation>> {
-        self.at(key, move |s, t| {
-            let found = location(&s.miner(&t, &miner)?, s, sector)?;
+        self.with_miner(miner, key, Words::Bare, move |s, miner| {
+            let found = location(&miner.state, s, sector)?;
             found.map(Some).ok_or_else(|| {
                 RpcError::new(format_args!("sector {sector} not due at any deadline"))
             })
@@ -383,11 +434,11 @@ impl StateMinerApi for FullNodeApi {
 
     async fn state_miner_pre_commit_deposit_for_power(
         &self,
-        miner: Address,
-        _info: SectorPreCommitInfo,
+        _miner: Address,
+        info: SectorPreCommitInfo,
         key: TipsetKey,
     ) -> Answer<TokenAmount> {
-        self.at(key, move |s, t| s.deposit(&t, &miner)).await
+        self.at(key, move |s, t| s.deposit(&t, &info)).await
     }
 
     async fn state_miner_initial_pledge_collateral(

@@ -4,7 +4,7 @@
 //! `stmgr.MinerGetBaseInfo` and `filcns.CreateBlock`.
 
 use async_trait::async_trait;
-use lotus_actors::StateTree;
+use lotus_actors::{ActorKind, StateTree, miner};
 use lotus_beacon::entries_for_block;
 use lotus_blockstore::SharedBlockstore;
 use lotus_consensus::{
@@ -23,7 +23,7 @@ use lotus_types::{
     Address, BeaconEntry, BlockHeader, BlockMessage, ChainEpoch, SignatureType, Tipset, TipsetKey,
 };
 
-use super::{Answer, FullNodeApi, Services, Told as _};
+use super::{Answer, FullNodeApi, Services, Told as _, while_doing};
 
 impl Services {
     fn base_info(
@@ -34,21 +34,28 @@ impl Services {
         previous: BeaconEntry,
         entries: Vec<BeaconEntry>,
     ) -> Answer<Option<MiningBaseInfo>> {
-        let (lookback_tipset, lookback_root) = self.states.lookback_state(base, epoch).told()?;
+        let looked_back = self.states.lookback_state(base, epoch).told();
+        let (lookback_tipset, lookback_root) =
+            looked_back.map_err(|e| while_doing("getting lookback miner actor state", e))?;
         let lookback = self.states.tree(&lookback_root).told()?;
-        if lookback.actor(miner).told()?.is_none() {
+        let Some(actor) = lookback.actor(miner).told()? else {
             // New since then: it may mine later. Unknown altogether: that is an error.
             self.actor(base, miner)
-                .map_err(|e| RpcError::new(format_args!("loading miner in current state: {e}")))?;
+                .map_err(|e| while_doing("loading miner in current state", e))?;
             return Ok(None);
-        }
+        };
+        let state = self.loaded_state::<miner::State>(base, &actor, ActorKind::Miner, "miner");
+        state.map_err(|e| while_doing("failed to load miner actor state", e))?;
         let beacon = entries.last().unwrap_or(&previous);
         let randomness = draw::winning_post(beacon, miner, epoch);
         let sectors =
             match election::winning_sectors(&*self.verifier, &lookback, miner, &randomness) {
                 Ok(sectors) => sectors,
                 Err(WinningSectorsError::None(_)) => return Ok(None),
-                Err(error) => return Err(RpcError::from_error(&error)),
+                Err(error) => {
+                    let error = RpcError::from_error(&error);
+                    return Err(while_doing("getting winning post proving set", error));
+                }
             };
         let Some(power) = election::power(&lookback, miner).told()? else {
             return Ok(None);
@@ -150,8 +157,13 @@ impl MinerApi for FullNodeApi {
         key: TipsetKey,
     ) -> Answer<Option<MiningBaseInfo>> {
         let (base, previous) = self
-            .at(key, |s, base| {
-                let previous = latest_beacon_entry(s.states.view(), &base).told()?;
+            .run(move |s| {
+                let base = s.tipset(&key);
+                let base =
+                    base.map_err(|e| while_doing("failed to load tipset for mining base", e))?;
+                let previous = latest_beacon_entry(s.states.view(), &base).told();
+                let previous =
+                    previous.map_err(|e| while_doing("failed to get latest beacon entry", e))?;
                 Ok((base, previous))
             })
             .await?;

@@ -30,7 +30,7 @@ use lotus_types::{Address, Cid, Message, SignedMessage, Tipset, TipsetKey, wire}
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
-use super::{Answer, FullNodeApi, Told as _, told};
+use super::{Answer, FullNodeApi, Told as _, told, while_doing};
 
 /// Where the message that was sent under a UUID is kept.
 fn sent_as(id: &Uuid) -> String {
@@ -52,16 +52,18 @@ fn update(update: Update) -> MpoolUpdate {
 
 impl FullNodeApi {
     async fn key_of(&self, address: Address) -> Answer<Address> {
-        self.run(move |s| s.key_behind(&address)).await
+        self.run(move |s| {
+            let head = s.chain.require_head().told()?;
+            let key = s.account_key(&address, &head);
+            key.map_err(|e| while_doing("getting key address", e))
+        })
+        .await
     }
 
     /// The tipset of a key; the head for the empty one.
     async fn loaded(&self, key: TipsetKey) -> Answer<Tipset> {
-        self.run(move |s| {
-            s.tipset(&key)
-                .map_err(|e| RpcError::new(format_args!("loading tipset {key}: {e}")))
-        })
-        .await
+        self.run(move |s| s.tipset_named("loading tipset", &key))
+            .await
     }
 
     /// Pending messages of a sender, by nonce, and the tipset that they follow.
@@ -115,7 +117,7 @@ impl FullNodeApi {
             return Ok(sent);
         }
         let message = self
-            .estimate(message, spec, &TipsetKey::default())
+            .estimate(message, spec)
             .await
             .map_err(|e| wrapped("GasEstimateMessageGas error", e))?;
         if message.gas_premium > message.gas_fee_cap {
@@ -236,10 +238,11 @@ impl MpoolApi for FullNodeApi {
     async fn mpool_get_nonce(&self, sender: Address) -> Answer<u64> {
         let sender = self.key_of(sender).await.unwrap_or(sender);
         let nonce = self.0.mpool.next_nonce(sender).await.told()?;
-        nonce.ok_or_else(|| {
-            RpcError::new(format_args!(
+        nonce.ok_or_else(|| match sender.id() {
+            Some(_) => RpcError::new("actor not found"),
+            None => RpcError::new(format_args!(
                 "resolution lookup failed ({sender}): resolve address {sender}: actor not found"
-            ))
+            )),
         })
     }
 

@@ -43,25 +43,23 @@ struct Named {
 
 impl Services {
     fn msig(&self, tipset: &Tipset, address: &Address) -> Answer<(ActorState, multisig::State)> {
+        self.msig_told(tipset, address, "failed to load multisig actor")
+    }
+
+    /// `missing`: what is told when there is no such actor.
+    fn msig_told(
+        &self,
+        tipset: &Tipset,
+        address: &Address,
+        missing: &str,
+    ) -> Answer<(ActorState, multisig::State)> {
         let actor = self
             .actor(tipset, address)
-            .map_err(|e| while_doing("failed to load multisig actor", e))?;
-        let unloadable = |e| while_doing("failed to load multisig actor state", e);
-        let kind = self.tree(tipset)?.manifest().told()?.kind(&actor.code);
-        match kind {
-            Some(ActorKind::Multisig) => {}
-            Some(other) => {
-                let name = other.name();
-                let reason = format!("actor code is not multisig: {name}");
-                return Err(unloadable(RpcError::new(reason)));
-            }
-            None => {
-                let reason = format!("unknown actor code {}", actor.code);
-                return Err(unloadable(RpcError::new(reason)));
-            }
-        }
-        let state = lotus_actors::load(self.store(), &actor.head, "multisig state");
-        Ok((actor, state.told().map_err(unloadable)?))
+            .map_err(|e| while_doing(missing, e))?;
+        let state = self
+            .loaded_state(tipset, &actor, ActorKind::Multisig, "multisig")
+            .map_err(|e| while_doing("failed to load multisig actor state", e))?;
+        Ok((actor, state))
     }
 
     /// A message to a multisig about one of its proposals.
@@ -213,7 +211,8 @@ impl MsigApi for FullNodeApi {
         end: TipsetKey,
     ) -> Answer<TokenAmount> {
         self.run(move |s| {
-            let (start, end) = (s.tipset(&start)?, s.tipset(&end)?);
+            let start = s.tipset_named("loading start tipset", &start)?;
+            let end = s.tipset_named("loading end tipset", &end)?;
             if start.height() > end.height() {
                 return Err(RpcError::new(format_args!(
                     "start tipset {} is after end tipset {}",
@@ -224,7 +223,8 @@ impl MsigApi for FullNodeApi {
             if start.height() == end.height() {
                 return Ok(TokenAmount::zero());
             }
-            let (_, state) = s.msig(&end, &msig)?;
+            let missing = "failed to load multisig actor at end epoch";
+            let (_, state) = s.msig_told(&end, &msig, missing)?;
             Ok(&state.locked_at(start.height()) - &state.locked_at(end.height()))
         })
         .await

@@ -8,8 +8,8 @@ use lotus_networks::Network;
 use lotus_rpc_api::types::state::NetworkParams;
 use lotus_types::{ChainEpoch, RegisteredSealProof, SectorSize};
 
-/// The chain id that Ethereum's tools know a local network by.
-const EIP155_CHAIN_ID: u64 = 31_415_926;
+use crate::keys::eip155_chain_id;
+
 /// Upgrades of which only the height is left to tell.
 const UPGRADES: [(&str, ChainEpoch); 25] = [
     ("UpgradeSmokeHeight", -1),
@@ -52,7 +52,7 @@ pub(super) fn of(network: &Network) -> NetworkParams {
         supported_proof_types: sizes.filter_map(|size| first_proof(*size)).collect(),
         pre_commit_challenge_delay: network.pre_commit_challenge_delay,
         fork_upgrade_params: upgrades.map(|(name, at)| (name.to_owned(), at)).collect(),
-        eip155_chain_id: EIP155_CHAIN_ID,
+        eip155_chain_id: eip155_chain_id(network),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use lotus_actors::{miner::SectorPreCommitInfo, pledge};
 use lotus_rpc_api::RpcError;
-use lotus_types::{Address, BigInt, ChainEpoch, DealProposal, Tipset, TokenAmount};
+use lotus_types::{Address, BigInt, ChainEpoch, DealProposal, SectorSize, Tipset, TokenAmount};
 
 use super::{Answer, Services, Told as _};
 
@@ -20,6 +20,7 @@ impl Services {
         miner: &Address,
         info: &SectorPreCommitInfo,
     ) -> Answer<BigInt> {
+        let size = sector_size(info)?;
         let market = self.tree(tipset)?.market_state().told()?;
         let (mut plain, mut verified) = (BigInt::default(), BigInt::default());
         let mut seen = BTreeSet::new();
@@ -42,25 +43,19 @@ impl Services {
             };
             sum.0 += weight;
         }
-        let size = self
-            .miner(tipset, miner)?
-            .info(self.store())
-            .told()?
-            .sector_size;
         let duration = info.expiration.saturating_sub(tipset.height());
         Ok(pledge::qa_power_for_weight(
             size, duration, &plain, &verified,
         ))
     }
 
-    pub(super) fn deposit(&self, tipset: &Tipset, miner: &Address) -> Answer<TokenAmount> {
+    pub(super) fn deposit(
+        &self,
+        tipset: &Tipset,
+        info: &SectorPreCommitInfo,
+    ) -> Answer<TokenAmount> {
         // As if all of it were verified deals: the deposit does not depend on the data.
-        let size = self
-            .miner(tipset, miner)?
-            .info(self.store())
-            .told()?
-            .sector_size;
-        let power = pledge::qa_power_max(size);
+        let power = pledge::qa_power_max(sector_size(info)?);
         let tree = self.tree(tipset)?;
         let reward = tree.reward_state().told()?;
         let network = tree.power_state().told()?;
@@ -89,6 +84,16 @@ impl Services {
             &self.supply(tipset)?.circulating,
         )))
     }
+}
+
+/// How large a sector is, by its seal proof alone: Lotus looks at no miner for it.
+fn sector_size(info: &SectorPreCommitInfo) -> Answer<SectorSize> {
+    info.seal_proof.sector_size().ok_or_else(|| {
+        RpcError::new(format_args!(
+            "failed to get resolve size: unsupported proof type: {}",
+            info.seal_proof
+        ))
+    })
 }
 
 /// Could the deal be in a sector of `miner` that is proven at `now`? What is against it, in the market

@@ -41,13 +41,16 @@ impl Services {
         from: Tipset,
         to_height: ChainEpoch,
     ) -> Answer<Vec<Cid>> {
-        if matching.to.is_none() && matching.from.is_none() {
+        // An address that is left empty matches everyone.
+        let given = |address: Option<Address>| address.filter(|a| !a.is_undefined());
+        let (to, from_whom) = (given(matching.to), given(matching.from));
+        if to.is_none() && from_whom.is_none() {
             return Err(RpcError::new(
                 "must specify at least To or From in message filter",
             ));
         }
         // Who is not there yet, has neither sent nor received anything.
-        let known = matching.to.or(matching.from).map(|address| {
+        let known = to.or(from_whom).map(|address| {
             let tree = self.tree(&from)?;
             tree.lookup_id(&address).told()
         });
@@ -61,8 +64,7 @@ impl Services {
                 break;
             }
             let fits = |m: &Message| {
-                matching.to.is_none_or(|to| to == m.to)
-                    && matching.from.is_none_or(|from| from == m.from)
+                to.is_none_or(|to| to == m.to) && from_whom.is_none_or(|from| from == m.from)
             };
             let messages = self.messages_of(&tipset)?;
             found.extend(messages.iter().filter(|m| fits(&m.message)).map(|m| m.cid));
@@ -80,17 +82,15 @@ impl Services {
                 found.ok_or_else(|| RpcError::new(format_args!("didn't find msg {message}")))?;
             (self.chain.parent(found.tipset()).told()?, found.message())
         } else {
-            (self.tipset(key)?, message)
+            (self.tipset_named("loading specified tipset", key)?, message)
         };
-        let executed = self.states.trace(&tipset).told()?;
+        let executed = self.states.trace(&tipset).told();
+        let executed = executed.map_err(|e| while_doing("unexpected error during execution", e))?;
         let mut all = executed.messages.into_iter();
         let applied = all.find(|m| !m.implicit && m.cid == message);
-        applied.map(trace::applied).ok_or_else(|| {
-            RpcError::new(format_args!(
-                "message {message} is not in tipset {}",
-                tipset.key()
-            ))
-        })
+        applied
+            .map(trace::applied)
+            .ok_or_else(|| RpcError::new("given message not found in tipset"))
     }
 }
 
@@ -105,7 +105,9 @@ impl StateApi for FullNodeApi {
             let actor = s
                 .actor(&t, &address)
                 .map_err(|e| while_doing("getting actor", e))?;
-            let state = s.state_json(&s.tree(&t)?, &actor)?;
+            let state = s
+                .state_json(&s.tree(&t)?, &actor)
+                .map_err(|e| while_doing(&format!("dumping actor state (a:{address})"), e))?;
             Ok(ReadState {
                 balance: actor.balance,
                 code: actor.code,
@@ -278,8 +280,12 @@ impl StateApi for FullNodeApi {
         params: Bytes,
         key: TipsetKey,
     ) -> Answer<Value> {
-        self.at(key, move |s, t| s.decode_params(&t, &to, method, &params))
-            .await
+        self.run(move |s| {
+            let tipset = s.tipset_named("loading tipset", &key);
+            let tipset = tipset.map_err(|e| while_doing("getting actor", e))?;
+            s.decode_params(&tipset, &to, method, &params)
+        })
+        .await
     }
 
     async fn state_encode_params(
@@ -348,7 +354,9 @@ impl StateApi for FullNodeApi {
         key: TipsetKey,
     ) -> Answer<Bytes> {
         self.at(key, move |s, t| {
-            let digest = s.states.randomness(&t).ticket_digest(epoch).told()?;
+            let digest = s.states.randomness(&t).ticket_digest(epoch);
+            let digest =
+                digest.map_err(|e| while_doing("getting chain randomness", s.no_randomness(&e)))?;
             Ok(draw_randomness_from_digest(&digest, personalization, epoch, &entropy).into())
         })
         .await
@@ -362,7 +370,9 @@ impl StateApi for FullNodeApi {
         key: TipsetKey,
     ) -> Answer<Bytes> {
         self.at(key, move |s, t| {
-            let digest = s.states.randomness(&t).beacon_digest(epoch).told()?;
+            let digest = s.states.randomness(&t).beacon_digest(epoch);
+            let digest = digest
+                .map_err(|e| while_doing("getting beacon randomness", s.no_randomness(&e)))?;
             Ok(draw_randomness_from_digest(&digest, personalization, epoch, &entropy).into())
         })
         .await

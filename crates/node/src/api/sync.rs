@@ -127,6 +127,15 @@ impl SyncApi for FullNodeApi {
         Ok(true)
     }
 
+    async fn create_backup(&self, path: String) -> Answer<()> {
+        self.run(move |s| {
+            let file = s.backup.place(&path).told()?;
+            let metadata = &**s.chain.metadata();
+            s.backup.collect(metadata).told()?.write(&file).told()
+        })
+        .await
+    }
+
     async fn node_status(&self, with_chain: bool) -> Answer<NodeStatus> {
         let head = self.0.chain.require_head().told()?;
         let behind = self

@@ -10,13 +10,14 @@ use lotus_rpc_api::{
     RpcError,
     full::WalletApi,
     wallet::{MsgMeta, WalletBackend as _},
+    why_no_address,
 };
 use lotus_types::{
     Address, AddressError, Bytes, KeyInfo, KeyType, Message, Protocol, Signature, SignatureType,
     SignedMessage, TokenAmount,
 };
 
-use super::{Answer, FullNodeApi, Services, Told as _};
+use super::{Answer, FullNodeApi, Services, Told as _, while_doing};
 
 impl Services {
     /// The key behind an address, as the chain's head says.
@@ -28,6 +29,21 @@ impl Services {
         self.states
             .key_address(address, &head)
             .map_err(|e| RpcError::new(format_args!("failed to resolve ID address {address}: {e}")))
+    }
+}
+
+/// What Lotus answers when there is no key behind the address: it prints the missing address where the
+/// reason should be.
+const UNRESOLVED: &str = "failed to resolve ID address: %!w(address.Address={})";
+
+impl FullNodeApi {
+    /// The key that signs for an address.
+    async fn signing_key(&self, address: Address) -> Answer<Address> {
+        let key = self.run(move |s| {
+            let head = s.chain.require_head().told()?;
+            s.account_key(&address, &head)
+        });
+        key.await.map_err(|_| RpcError::new(UNRESOLVED))
     }
 }
 
@@ -54,7 +70,7 @@ impl WalletApi for FullNodeApi {
     }
 
     async fn wallet_sign(&self, address: Address, data: Bytes) -> Answer<Signature> {
-        let key = self.run(move |s| s.key_behind(&address)).await?;
+        let key = self.signing_key(address).await?;
         let meta = MsgMeta::of(MsgMeta::UNKNOWN);
         self.0.wallet.sign(key, data, meta).await
     }
@@ -64,8 +80,9 @@ impl WalletApi for FullNodeApi {
         address: Address,
         message: Message,
     ) -> Answer<SignedMessage> {
-        let key = self.run(move |s| s.key_behind(&address)).await?;
-        self.0.wallet.sign_message(key, message).await
+        let key = self.signing_key(address).await?;
+        let signed = self.0.wallet.sign_message(key, message).await;
+        signed.map_err(|e| while_doing("failed to sign message", e))
     }
 
     async fn wallet_verify(
@@ -108,6 +125,9 @@ impl WalletApi for FullNodeApi {
 
     async fn wallet_validate_address(&self, text: String) -> Answer<Address> {
         text.parse()
-            .map_err(|error: AddressError| RpcError::from_error(&error))
+            .map_err(|error: AddressError| match why_no_address(&text) {
+                Some(reason) => RpcError::new(reason),
+                None => RpcError::from_error(&error),
+            })
     }
 }

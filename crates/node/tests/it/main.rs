@@ -3,8 +3,10 @@
 
 mod bad_input;
 mod channels;
+mod for_ethereum;
 mod genesis_file;
 mod importing;
+mod lotus_words;
 mod odd_requests;
 mod recorded_answers;
 mod rest;

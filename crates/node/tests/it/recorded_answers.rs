@@ -30,7 +30,11 @@ struct Call {
 #[derive(serde::Deserialize)]
 struct RecordedError {
     code: i64,
+    message: String,
 }
+
+/// Begins the Rust backtrace that a Go Lotus adds to a failure inside the VM: of its build alone.
+const STACK_BACKTRACE: &str = "\n\nStack backtrace:";
 
 /// Equal and different answers of a method, and one difference.
 #[derive(Default)]
@@ -88,9 +92,14 @@ pub(crate) async fn node_of(name: &str) -> (RunningNode, Supervisor) {
     (node, supervisor)
 }
 
-fn keys(name: &str) -> Vec<KeyInfo> {
+/// What is known of a recorded chain beside it.
+pub(crate) fn meta(name: &str) -> Value {
     let text = std::fs::read_to_string(fixture(name).join("meta.json")).unwrap();
-    let meta: Value = serde_json::from_str(&text).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn keys(name: &str) -> Vec<KeyInfo> {
+    let meta = meta(name);
     let hex = |k: &Value| k["key_info_hex"].as_str().unwrap().to_owned();
     let decode = |text: String| -> Vec<u8> {
         let digits = text.as_bytes().chunks(2);
@@ -121,13 +130,18 @@ async fn difference(node: &Dispatcher, call: &Call) -> Option<String> {
             strip(&mut theirs);
             (ours != theirs).then(|| format!("ours {ours}\n  theirs {theirs}"))
         }
-        (Err(ours), Some(theirs)) => (ours.code() != Some(theirs.code)).then(|| {
-            format!(
-                "our code {:?} ({ours}), theirs {}",
-                ours.code(),
-                theirs.code
-            )
-        }),
+        (Err(ours), Some(theirs)) => {
+            let text = theirs.message.split(STACK_BACKTRACE).next();
+            let ours = ours.into_object();
+            let same = ours.code == theirs.code && Some(ours.message.as_str()) == text;
+            (!same).then(|| {
+                let (code, message) = (theirs.code, &theirs.message);
+                format!(
+                    "ours {} {:?}\n  theirs {code} {message:?}",
+                    ours.code, ours.message
+                )
+            })
+        }
         (Ok(_), Some(theirs)) => Some(format!("we answered, they refused with {}", theirs.code)),
         (Err(ours), None) => Some(format!("we refused: {ours}")),
     }

@@ -16,12 +16,20 @@ const LINK: &str = r#"struct { CidTarget string "json:\"/\"" }"#;
 const MAX_ADDRESS: usize = 115;
 /// Most digits of an actor id.
 const MAX_ID_DIGITS: usize = 19;
+/// Bytes of a hash in an address.
+const HASH: usize = 20;
+/// Bytes of a BLS key.
+const BLS_KEY: usize = 48;
+/// Most bytes of an address within a namespace.
+const MAX_SUBADDRESS: usize = 54;
+/// Bytes of a checksum.
+const CHECKSUM: usize = 4;
 
 /// Go's reason why `text` is no `ty` (as we call the type); `None` where our own must do.
 pub(super) fn reason(ty: &str, text: &str) -> Option<String> {
     let is_text = text.starts_with('"');
     match ty {
-        "Address" if is_text => address(&string(text)?),
+        "Address" if is_text => why_no_address(&string(text)?),
         "TokenAmount" | "BigInt" if is_text => BigInt::from_str(&string(text)?)
             .err()
             .map(|_| format!("failed to parse big string: '{text}'")),
@@ -46,24 +54,49 @@ fn no_link(text: &str) -> String {
     format!("invalid cid: {}", mismatch(text, LINK))
 }
 
-/// go-address' reason why a text is no address; `None` when it is one.
-fn address(text: &str) -> Option<String> {
-    let refused = Address::from_str(text).err()?;
-    let mut chars = text.chars();
-    let reason = match (chars.next(), chars.next()) {
-        _ if text.len() < 3 || text.len() > MAX_ADDRESS => "invalid address length",
-        (Some('f' | 't'), Some('0')) if text.len() - 2 > MAX_ID_DIGITS => "invalid address length",
-        (Some('f' | 't'), Some('0')) => "invalid address payload",
-        (Some('f' | 't'), Some('1'..='4')) => match refused.reason {
-            "not base32" => "invalid encoding",
-            "the checksum does not match" => "invalid address checksum",
-            "too short" | "the payload has a wrong length" => "invalid address length",
-            _ => "invalid address payload",
-        },
-        (Some('f' | 't'), _) => "unknown address protocol",
-        _ => "unknown address network",
+/// go-address' reason why a text is no address; `None` when it is one. Its checks come in the order in
+/// which Go makes them.
+pub fn why_no_address(text: &str) -> Option<String> {
+    let ours = Address::from_str(text).err()?.reason;
+    Some(go_refusal(text, ours))
+}
+
+fn go_refusal(text: &str, ours: &str) -> String {
+    const LENGTH: &str = "invalid address length";
+    const PAYLOAD: &str = "invalid address payload";
+    let (&[network, protocol, ..], Some(raw)) = (text.as_bytes(), text.get(2..)) else {
+        return LENGTH.to_owned();
     };
-    Some(reason.to_owned())
+    let (encoded, payload) = match protocol {
+        _ if raw.is_empty() || text.len() > MAX_ADDRESS => return LENGTH.to_owned(),
+        _ if network != b'f' && network != b't' => return "unknown address network".to_owned(),
+        b'0' if raw.len() > MAX_ID_DIGITS => return LENGTH.to_owned(),
+        b'0' => return PAYLOAD.to_owned(),
+        b'1' | b'2' => (raw, HASH..=HASH),
+        b'3' => (raw, BLS_KEY..=BLS_KEY),
+        b'4' => match raw.split_once('f') {
+            Some((namespace, _)) if namespace.len() > MAX_ID_DIGITS => return LENGTH.to_owned(),
+            Some((namespace, sub)) if is_number(namespace) => (sub, 0..=MAX_SUBADDRESS),
+            _ => return PAYLOAD.to_owned(),
+        },
+        _ => return "unknown address protocol".to_owned(),
+    };
+    if let Some(at) = encoded.find(|c| !matches!(c, 'a'..='z' | '2'..='7')) {
+        return format!("illegal base32 data at input byte {at}");
+    }
+    // Five bits a letter; the last bytes are the checksum.
+    let decoded = encoded.len() * 5 / 8;
+    if ours == "not base32" {
+        "invalid encoding".to_owned()
+    } else if !payload.contains(&decoded.wrapping_sub(CHECKSUM)) {
+        LENGTH.to_owned()
+    } else {
+        "invalid address checksum".to_owned()
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<i64>().is_ok()
 }
 
 #[cfg(test)]
@@ -83,6 +116,15 @@ mod tests {
             ("nonsense", "unknown address network"),
             ("t01000 ", "invalid address payload"),
             ("t91000", "unknown address protocol"),
+            // Go looks at the length before the checksum, and names the first letter that is none.
+            ("t1aaaaaaaa", "invalid address length"),
+            ("t2ab1c", "illegal base32 data at input byte 2"),
+            (
+                "t2aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "invalid address checksum",
+            ),
+            ("t4aaaa", "invalid address payload"),
+            ("t410faaaa", "invalid address length"),
             (
                 "t410faaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                 "invalid address checksum",

@@ -291,6 +291,26 @@ pub struct QueryOffer {
     pub miner_peer: RetrievalPeer,
 }
 
+impl QueryOffer {
+    /// The order that takes all of it, paid by `client`.
+    pub fn order(self, client: Address) -> RetrievalOrder {
+        RetrievalOrder {
+            root: self.root,
+            piece: self.piece,
+            data_selector: None,
+            size: self.size,
+            total: self.min_price,
+            unseal_price: self.unseal_price,
+            payment_interval: self.payment_interval,
+            payment_interval_increase: self.payment_interval_increase,
+            client,
+            miner: self.miner,
+            miner_peer: Some(self.miner_peer),
+            remote_store: None,
+        }
+    }
+}
+
 /// What is to be retrieved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

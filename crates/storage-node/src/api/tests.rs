@@ -188,6 +188,7 @@ impl Provider {
                 net,
                 jwt: JwtSecret::generate(),
                 log: None,
+                alerts: lotus_runtime::alerts::Alerts::default(),
                 url: "http://127.0.0.1:2345".to_owned(),
             },
             &supervisor.tasks(),

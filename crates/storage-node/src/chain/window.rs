@@ -1,7 +1,7 @@
 //! What WindowPoSt asks the chain.
 
 use async_trait::async_trait;
-use lotus_actors::miner::DeadlineInfo;
+use lotus_actors::miner::{DeadlineInfo, Schedule};
 use lotus_crypto::DomainSeparationTag;
 use lotus_ports::proofs::Randomness;
 use lotus_proving::window::{DeadlineState, PartitionState, PoStChain};
@@ -30,7 +30,10 @@ impl PoStChain for NodeChain {
         let deadline = self
             .node()
             .state_miner_proving_deadline(Address::new_id(miner), at.clone());
-        deadline.await.map_err(asking("the proving deadline"))
+        let told = deadline.await.map_err(asking("the proving deadline"))?;
+        // In the first tipset after null rounds the state still names a deadline that is over, and the
+        // node tells when that one comes again: what is open now follows from the period.
+        Ok(Schedule::default().current(told.period_start, told.current_epoch))
     }
 
     async fn partitions(

@@ -2,19 +2,20 @@
 
 use std::fmt;
 
+use data_encoding::BASE64_NOPAD;
 use lotus_rpc_api::RpcError;
-use lotus_types::{Bytes, Cid};
+use lotus_types::Cid;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, MapAccess, SeqAccess, Visitor},
     ser::{SerializeMap as _, SerializeSeq as _},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a step into something without parts is refused with.
 const NO_PARTS: &str = "tried to resolve through object that had no links";
 
-/// A value. CBOR in, JSON out as go-ipld-cbor prints it: bytes in base64, links as objects.
+/// A value. CBOR in, JSON out as go-ipld-cbor prints it: links and bytes are objects with the one field `/`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
     Null,
@@ -41,11 +42,9 @@ impl Node {
             Self::Bool(b) => b.into(),
             Self::Uint(n) => n.into(),
             Self::Int(n) => n.into(),
-            Self::Float(n) => n.into(),
+            Self::Float(n) => float(n),
             Self::Text(text) => text.into(),
-            // Of a chain's own nouns, empty bytes print as `null`; a byte string that was read is never nil.
-            Self::Bytes(bytes) if bytes.is_empty() => Value::String(String::new()),
-            Self::Bytes(bytes) => serde_json::to_value(Bytes::from(bytes))?,
+            Self::Bytes(bytes) => json!({ "/": { "bytes": BASE64_NOPAD.encode(&bytes) } }),
             Self::Link(cid) => serde_json::to_value(cid)?,
             Self::List(items) => {
                 let items = items.into_iter().map(Self::into_json);
@@ -59,30 +58,20 @@ impl Node {
         })
     }
 
-    /// JSON that we printed ourselves, as a value: an object `{"/": …}` is a link.
-    pub(super) fn from_json(value: Value) -> serde_json::Result<Self> {
-        Ok(match value {
+    /// JSON as Go reads it into a value of no type: every number is a float, an object `{"/": …}` is no
+    /// link.
+    pub(super) fn from_json(value: Value) -> Self {
+        match value {
             Value::Null => Self::Null,
             Value::Bool(b) => Self::Bool(b),
             Value::String(text) => Self::Text(text),
-            Value::Number(n) => match (n.as_u64(), n.as_i64()) {
-                (Some(n), _) => Self::Uint(n),
-                (None, Some(n)) => Self::Int(n),
-                (None, None) => Self::Float(n.as_f64().unwrap_or_default()),
-            },
-            Value::Array(items) => {
-                let items = items.into_iter().map(Self::from_json);
-                Self::List(items.collect::<Result<_, _>>()?)
-            }
-            Value::Object(object) if object.len() == 1 && object.contains_key("/") => {
-                Self::Link(serde_json::from_value(Value::Object(object))?)
-            }
+            Value::Number(n) => Self::Float(n.as_f64().unwrap_or_default()),
+            Value::Array(items) => Self::List(items.into_iter().map(Self::from_json).collect()),
             Value::Object(object) => {
                 let entries = object.into_iter();
-                let entries = entries.map(|(key, value)| Ok((key, Self::from_json(value)?)));
-                Self::Map(entries.collect::<serde_json::Result<_>>()?)
+                Self::Map(entries.map(|(k, v)| (k, Self::from_json(v))).collect())
             }
-        })
+        }
     }
 
     /// The value that a step leads to.
@@ -106,6 +95,21 @@ impl Node {
             _ => Err(RpcError::new(NO_PARTS)),
         }
     }
+}
+
+/// A float as Go prints it: whole numbers without a point, up to where it takes exponents.
+fn float(n: f64) -> Value {
+    const EXPONENT_FROM: f64 = 1e21;
+    if n.fract() == 0.0 && n.abs() < EXPONENT_FROM {
+        let digits = n.to_string();
+        if let Ok(whole) = digits.parse::<i64>() {
+            return whole.into();
+        }
+        if let Ok(whole) = digits.parse::<u64>() {
+            return whole.into();
+        }
+    }
+    n.into()
 }
 
 impl Serialize for Node {
@@ -226,12 +230,10 @@ impl<'de> Visitor<'de> for NodeReader {
 
 #[cfg(test)]
 mod an_object {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn prints_bytes_as_base64_and_links_as_objects() {
+    fn prints_bytes_and_links_as_objects() {
         let cid = Cid::of_block(b"x");
         let object = Node::List(vec![
             Node::Uint(1),
@@ -244,15 +246,23 @@ mod an_object {
         let bytes = lotus_types::wire::try_to_cbor(&object).unwrap();
         let read = Node::read(&bytes).unwrap();
         assert_eq!(read, object);
-        let expected = json!([1, -1, "AQI=", "", {"k": null}, {"/": cid.to_string()}]);
+        let bytes = |text: &str| json!({"/": {"bytes": text}});
+        let link = json!({"/": cid.to_string()});
+        let expected = json!([1, -1, bytes("AQI"), bytes(""), {"k": null}, link]);
         assert_eq!(read.into_json().unwrap(), expected);
     }
 
     #[test]
-    fn comes_back_from_its_json_but_for_bytes() {
-        let printed = json!({"a": [1, -2, "x", true, null], "l": Cid::of_block(b"y")});
-        let node = Node::from_json(printed.clone()).unwrap();
-        assert!(matches!(node.step("l"), Ok(Node::Link(_))));
+    fn made_of_json_has_floats_that_print_as_whole_numbers_and_no_links() {
+        let long = 123_456_789_012_345_680_i64;
+        let printed =
+            json!({"a": [1, -2, 2.5, "x", true, null], "l": Cid::of_block(b"y"), "n": long});
+        let node = Node::from_json(printed.clone());
+        assert_eq!(
+            node.step("a").and_then(|a| a.step("0")),
+            Ok(Node::Float(1.0))
+        );
+        assert!(matches!(node.step("l"), Ok(Node::Map(_))));
         assert_eq!(node.into_json().unwrap(), printed);
     }
 

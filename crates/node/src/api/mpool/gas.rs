@@ -2,24 +2,30 @@
 //!
 //! # Lotus parity
 //! `node/impl/full/gas.go`. A gas limit is tried on top of the pool's tipset and the sender's waiting
-//! messages, whatever tipset is named; premium and fee cap go by the named one.
+//! messages, whatever tipset is named; premium and fee cap go by the head. The named tipset only tells
+//! whose key an ID address is.
 
 use async_trait::async_trait;
 use lotus_mpool::gas;
 use lotus_rpc_api::{RpcError, code, full::GasApi, types::mpool::MessageSendSpec};
 use lotus_types::{Address, Gas, Message, TipsetKey, TokenAmount};
 
-use super::super::{Answer, FullNodeApi, Told as _};
+use super::super::{Answer, FullNodeApi, Told as _, while_doing};
 
 /// Blocks within which a message is to be included, when its premium is estimated.
 const PREMIUM_BLOCKS: u64 = 10;
 
 impl FullNodeApi {
-    async fn limit_of(&self, message: Message) -> Answer<Gas> {
-        let sender = self
-            .key_of(message.from)
-            .await
-            .map_err(|e| RpcError::new(format_args!("gas estimation failed: {e}")))?;
+    async fn limit_of(&self, message: Message, key: TipsetKey) -> Answer<Gas> {
+        let from = message.from;
+        let sender = self.run(move |s| {
+            let tipset = s
+                .tipset(&key)
+                .map_err(|e| while_doing("getting tipset", e))?;
+            s.account_key(&from, &tipset)
+                .map_err(|e| while_doing("gas estimation failed: getting key address", e))
+        });
+        let sender = sender.await?;
         let (tipset, pending) = self.pending_of(sender).await?;
         self.run(move |s| {
             gas::gas_limit(&s.states, &message, &pending, &tipset).map_err(|e| match e {
@@ -34,18 +40,18 @@ impl FullNodeApi {
         .await
     }
 
-    async fn premium(&self, blocks: u64, key: TipsetKey) -> Answer<TokenAmount> {
+    async fn premium(&self, blocks: u64) -> Answer<TokenAmount> {
         self.run(move |s| {
-            let base = s.tipset(&key)?;
+            let base = s.chain.require_head().told()?;
             let noise = gas::noise(&mut rand::thread_rng());
             gas::premium(s.states.view(), s.mpool.prices(), &base, blocks, noise).told()
         })
         .await
     }
 
-    async fn cap(&self, premium: TokenAmount, blocks: i64, key: TipsetKey) -> Answer<TokenAmount> {
+    async fn cap(&self, premium: TokenAmount, blocks: i64) -> Answer<TokenAmount> {
         self.run(move |s| {
-            let base = s.tipset(&key)?;
+            let base = s.chain.require_head().told()?;
             let blocks = u32::try_from(blocks.max(0)).unwrap_or(u32::MAX);
             Ok(gas::fee_cap(base.parent_base_fee(), &premium, blocks))
         })
@@ -57,7 +63,6 @@ impl FullNodeApi {
         &self,
         mut message: Message,
         spec: Option<MessageSendSpec>,
-        key: &TipsetKey,
     ) -> Answer<Message> {
         if message.to.is_undefined() {
             return Err(RpcError::new("message To address is undefined"));
@@ -66,20 +71,20 @@ impl FullNodeApi {
             return Err(RpcError::new("message From address is undefined"));
         }
         if message.gas_limit == 0 {
-            let limit = self.limit_of(message.clone()).await?;
+            let limit = self.limit_of(message.clone(), TipsetKey::default()).await?;
             let config = self.0.mpool.config().await.told()?;
             message.gas_limit = gas::with_margin(limit, config.gas_limit_overestimation);
         }
         if message.gas_premium.is_zero() {
             message.gas_premium = self
-                .premium(PREMIUM_BLOCKS, key.clone())
+                .premium(PREMIUM_BLOCKS)
                 .await
                 .map_err(|e| RpcError::new(format_args!("estimating gas price: {e}")))?;
         }
         if message.gas_fee_cap.is_zero() {
             let premium = message.gas_premium.clone();
             message.gas_fee_cap = self
-                .cap(premium, gas::FEE_CAP_BLOCKS.into(), key.clone())
+                .cap(premium, gas::FEE_CAP_BLOCKS.into())
                 .await
                 .map_err(|e| RpcError::new(format_args!("estimating fee cap: {e}")))?;
         }
@@ -100,27 +105,22 @@ impl GasApi for FullNodeApi {
         &self,
         message: Message,
         spec: Option<MessageSendSpec>,
-        key: TipsetKey,
+        _key: TipsetKey,
     ) -> Answer<Message> {
-        self.estimate(message, spec, &key).await
+        self.estimate(message, spec).await
     }
 
     async fn gas_estimate_gas_limit(&self, message: Message, key: TipsetKey) -> Answer<Gas> {
-        self.run(move |s| {
-            s.tipset(&key)
-                .map_err(|e| RpcError::new(format_args!("getting tipset: {e}")))
-        })
-        .await?;
-        self.limit_of(message).await
+        self.limit_of(message, key).await
     }
 
     async fn gas_estimate_fee_cap(
         &self,
         message: Message,
         max_blocks: i64,
-        key: TipsetKey,
+        _key: TipsetKey,
     ) -> Answer<TokenAmount> {
-        self.cap(message.gas_premium, max_blocks, key).await
+        self.cap(message.gas_premium, max_blocks).await
     }
 
     async fn gas_estimate_gas_premium(
@@ -128,8 +128,8 @@ impl GasApi for FullNodeApi {
         blocks: u64,
         _sender: Address,
         _gas_limit: Gas,
-        key: TipsetKey,
+        _key: TipsetKey,
     ) -> Answer<TokenAmount> {
-        self.premium(blocks, key).await
+        self.premium(blocks).await
     }
 }
