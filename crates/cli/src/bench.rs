@@ -11,6 +11,10 @@ mod start;
 
 use std::io::Write;
 
+use clap::CommandFactory as _;
+
+use crate::completion::ForShell;
+
 /// Benchmark performance of lotus on your hardware
 #[derive(Debug, clap::Parser)]
 #[command(name = "lotus-bench", version)]
@@ -24,6 +28,8 @@ enum Command {
     Rpc(rpc::Rpc),
     Mpool(mpool::Mpool),
     Start(start::Start),
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 impl Bench {
@@ -36,6 +42,7 @@ impl Bench {
             Command::Rpc(rpc) => rpc.run(out),
             Command::Mpool(mpool) => mpool.run(out).map(|()| true),
             Command::Start(start) => start.run(out).map(|()| true),
+            Command::ForShell(command) => command.run(Self::command(), out).map(|()| true),
         }
     }
 }

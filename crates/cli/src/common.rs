@@ -1,9 +1,12 @@
 //! Commands that the daemon and the provider have in common, each written against the part of the
 //! API that both have.
 
+pub(crate) mod alerts;
 pub(crate) mod auth;
 pub(crate) mod beneficiary;
+pub(crate) mod config;
 pub(crate) mod deals;
+pub(crate) mod health;
 pub(crate) mod log;
 pub(crate) mod net;
 pub(crate) mod paths;

@@ -19,6 +19,8 @@ pub(crate) struct Connected<A: ?Sized> {
     pub(crate) api: Arc<A>,
     /// Its address as it was given: a multiaddr or a URL.
     pub(crate) address: String,
+    /// The same for a client, with the token; `None` where no process is behind the API.
+    pub(crate) info: Option<ApiInfo>,
 }
 
 /// Connects to the daemon that the environment names, or else the repo.
@@ -26,28 +28,43 @@ pub(crate) struct Connected<A: ?Sized> {
 /// # Errors
 /// When there is none, or it does not answer; the text says what to do. The same for the other two.
 pub(crate) async fn full_node(repo: Option<&str>) -> anyhow::Result<Connected<dyn FullNode>> {
-    let (client, address) = connect(RepoKind::FullNode, repo).await?;
+    let (client, address, info) = connect(RepoKind::FullNode, repo).await?;
     let api: Arc<dyn FullNode> = Arc::new(client);
-    Ok(Connected { api, address })
+    Ok(Connected {
+        api,
+        address,
+        info: Some(info),
+    })
 }
 
 /// Connects to the miner that the environment names, or else the repo.
 pub(crate) async fn storage_miner(
     repo: Option<&str>,
 ) -> anyhow::Result<Connected<dyn StorageMiner>> {
-    let (client, address) = connect(RepoKind::StorageMiner, repo).await?;
+    let (client, address, info) = connect(RepoKind::StorageMiner, repo).await?;
     let api: Arc<dyn StorageMiner> = Arc::new(client);
-    Ok(Connected { api, address })
+    Ok(Connected {
+        api,
+        address,
+        info: Some(info),
+    })
 }
 
 /// Connects to the worker that the environment names, or else the repo.
 pub(crate) async fn worker(repo: Option<&str>) -> anyhow::Result<Connected<dyn Worker>> {
-    let (client, address) = connect(RepoKind::Worker, repo).await?;
+    let (client, address, info) = connect(RepoKind::Worker, repo).await?;
     let api: Arc<dyn Worker> = Arc::new(client);
-    Ok(Connected { api, address })
+    Ok(Connected {
+        api,
+        address,
+        info: Some(info),
+    })
 }
 
-async fn connect(kind: RepoKind, repo: Option<&str>) -> anyhow::Result<(ApiClient, String)> {
+async fn connect(
+    kind: RepoKind,
+    repo: Option<&str>,
+) -> anyhow::Result<(ApiClient, String, ApiInfo)> {
     let (info, address) = find(kind, repo, |name| std::env::var(name).ok())?;
     let words = Words::of(kind);
     let client = lotus_rpc::connect(&info, words.version, ClientOptions::default())
@@ -62,7 +79,7 @@ async fn connect(kind: RepoKind, repo: Option<&str>) -> anyhow::Result<(ApiClien
                 words.wait.1,
             )
         })?;
-    Ok((client, address))
+    Ok((client, address, info))
 }
 
 /// How a kind of process is spoken of.

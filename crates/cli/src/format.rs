@@ -14,9 +14,11 @@ use std::{
 use lotus_types::BitField;
 use serde::Serialize;
 
+mod form;
 mod table;
 mod time;
 
+pub(crate) use form::{Colour, Form, Paint};
 pub(crate) use table::Table;
 pub(crate) use time::{epoch_date, epoch_time, go_duration, go_time, stamp, time_of_day};
 
@@ -27,6 +29,17 @@ pub(crate) const CLEAR_SCREEN: &str = "\x1b[2J\x1b[1;1H";
 pub(crate) fn write_json(out: &mut dyn Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
     writeln!(out, "{text}")
+}
+
+/// A value as JSON indented by tabs, with a line end.
+pub(crate) fn write_tabbed_json(
+    out: &mut dyn Write,
+    value: &(impl Serialize + ?Sized),
+) -> io::Result<()> {
+    let tabs = serde_json::ser::PrettyFormatter::with_indent(b"\t");
+    let mut json = serde_json::Serializer::with_formatter(&mut *out, tabs);
+    value.serialize(&mut json).map_err(io::Error::from)?;
+    writeln!(out)
 }
 
 /// A number with that many significant digits and without zeros at its end, as C's `%.4g`.

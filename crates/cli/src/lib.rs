@@ -19,8 +19,10 @@
 
 pub mod bench;
 mod common;
+mod completion;
 mod connect;
 pub mod devnet;
+mod dialogue;
 #[cfg(test)]
 mod fake;
 mod format;
@@ -30,6 +32,8 @@ pub mod lotus;
 pub mod miner;
 mod multiaddr;
 mod output;
+#[cfg(test)]
+mod parity;
 mod process;
 mod proofs;
 pub mod seed;

@@ -6,15 +6,18 @@
 //!
 //! # Lotus parity
 //! Names, flags, defaults, output layout and help groups of `lotus`. Called wrongly it ends with code
-//! 1, an unknown command with code 3, as Lotus. Not there are dialogues (`--interactive`) and the
-//! commands that `lotus --help` does not list.
+//! 1, an unknown command with code 3, as Lotus. Not there are the commands that `lotus --help` does not
+//! list.
 
 mod api_docs;
+mod backup;
+mod calls;
 mod chain;
 mod client;
 mod daemon;
 pub(crate) mod fetch_params;
 mod filplus;
+mod info;
 mod mpool;
 mod msig;
 mod paych;
@@ -31,8 +34,11 @@ use lotus_rpc_api::full::FullNode;
 use lotus_runtime::repo::RepoKind;
 
 use crate::{
-    common::{auth, log, net, unix_seconds, version, wait},
+    common::{auth, config, log, net, unix_seconds, version, wait},
+    completion::ForShell,
     connect::{self, Connected},
+    dialogue::Person,
+    format::Paint,
     help::{self, Groups},
 };
 
@@ -46,7 +52,7 @@ const GROUPS: Groups = &[
     (
         "BASIC",
         &[
-            "daemon", "send", "wallet", "client", "msig", "filplus", "paych",
+            "daemon", "send", "wallet", "info", "client", "msig", "filplus", "paych",
         ],
     ),
     (
@@ -77,6 +83,11 @@ pub struct Lotus {
     /// setting to true will ignore pre-send checks
     #[arg(long, global = true)]
     force_send: bool,
+    /// setting to false will disable interactive functionality of commands; by default they are
+    /// interactive on a terminal
+    #[arg(long, global = true, num_args = 0..=1, require_equals = true,
+        default_missing_value = "true")]
+    interactive: Option<bool>,
     #[command(subcommand)]
     command: Command,
 }
@@ -84,10 +95,15 @@ pub struct Lotus {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Daemon(Box<daemon::Daemon>),
+    Backup(backup::Backup),
+    /// Manage node config
+    #[command(subcommand)]
+    Config(config::Config),
     Send(send::Send),
     /// Manage wallet
     #[command(subcommand)]
     Wallet(wallet::Wallet),
+    Info(info::Info),
     /// Make deals, store data, retrieve data
     #[command(subcommand)]
     Client(client::Client),
@@ -123,6 +139,8 @@ enum Command {
     ApiDocs(api_docs::ApiDocs),
     /// Print version
     Version,
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 /// What every command is given.
@@ -133,6 +151,21 @@ struct Context<'a> {
     daemon: &'a Connected<dyn FullNode>,
     /// Send messages that fail a check?
     force_send: bool,
+    /// Colours of the output.
+    paint: Paint,
+    /// Who can be asked; nobody where there is no terminal.
+    person: Option<&'a Person>,
+}
+
+impl<'a> Context<'a> {
+    /// How messages are sent.
+    fn sending(&self) -> send::Sending<'a> {
+        send::Sending {
+            node: self.node,
+            force: self.force_send,
+            person: self.person,
+        }
+    }
 }
 
 impl Lotus {
@@ -154,12 +187,27 @@ impl Lotus {
         {
             return daemon.start(self.repo.as_deref(), out);
         }
+        let env = |name: &str| std::env::var(name).ok();
+        if let Command::Backup(backup) = &self.command
+            && backup.is_offline()
+        {
+            backup.run_offline(self.repo.as_deref(), env)?;
+            return Ok(true);
+        }
+        if let Command::Config(config) = &self.command {
+            config.run(RepoKind::FullNode, self.repo.as_deref(), env, out)?;
+            return Ok(true);
+        }
         if let Command::FetchParams(command) = &self.command {
             command.run(out)?;
             return Ok(true);
         }
         if let Command::ApiDocs(command) = &self.command {
             command.run(out)?;
+            return Ok(true);
+        }
+        if let Command::ForShell(command) = &self.command {
+            command.run(help::command::<Self>(GROUPS), out)?;
             return Ok(true);
         }
         if let Command::Wallet(command) = &self.command
@@ -194,10 +242,13 @@ impl Lotus {
                 return Err(error);
             }
         };
+        let person = Person::at_terminal(self.interactive);
         let context = Context {
             node: &*daemon.api,
             daemon: &daemon,
             force_send: self.force_send,
+            paint: Paint::of_terminal(),
+            person: person.as_ref(),
         };
         Box::pin(self.command.ask(&context, out)).await
     }
@@ -207,8 +258,10 @@ impl Command {
     async fn ask(self, context: &Context<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Self::Daemon(_) => Ok(context.node.shutdown().await?),
+            Self::Backup(command) => command.run(context.node, out).await,
             Self::Send(command) => Box::pin(command.run(context, out)).await,
             Self::Wallet(command) => Box::pin(command.run(context, out)).await,
+            Self::Info(command) => Box::pin(command.run(context, out)).await,
             Self::Client(command) => Box::pin(command.run(context, out)).await,
             Self::Msig(command) => Box::pin(command.run(context, out)).await,
             Self::Filplus(command) => Box::pin(command.run(context, out)).await,
@@ -222,12 +275,16 @@ impl Command {
             Self::Chain(command) => Box::pin(command.run(context, out)).await,
             Self::Log(command) => command.run(context.node, out).await,
             Self::Net(command) => {
-                Box::pin(command.run(context.node, Some(context.node), out)).await
+                Box::pin(command.run(context.node, Some(context.node), context.paint, out)).await
             }
             Self::Sync(command) => Box::pin(command.run(context, out)).await,
             Self::Status(command) => command.run(context, out).await,
             // These need no daemon and are run before one is looked for.
-            Self::FetchParams(_) | Self::WaitApi(_) | Self::ApiDocs(_) => Ok(()),
+            Self::Config(_)
+            | Self::FetchParams(_)
+            | Self::WaitApi(_)
+            | Self::ApiDocs(_)
+            | Self::ForShell(_) => Ok(()),
             Self::Version => version::run(context.node, NAME, out).await,
         }
     }

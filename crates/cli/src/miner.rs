@@ -8,7 +8,8 @@
 //!
 //! # Lotus parity
 //! Names, flags, defaults, output layout and exit codes of `lotus-miner`. The flags `--actor` and
-//! `--color` stand before the command, as there. Output has no colours.
+//! `--color` stand before the command, as there; where Lotus has `--color` behind one, too, it may stand
+//! there. Colours are Lotus'. `--json` is not of Lotus.
 
 mod actor;
 mod info;
@@ -31,8 +32,10 @@ use lotus_types::Address;
 use tokio::sync::OnceCell;
 
 use crate::{
-    common::{auth, deals::Transfers, log, net, version, wait},
+    common::{auth, config, deals::Transfers, log, net, version, wait},
+    completion::ForShell,
     connect::{self, Connected},
+    format::{Colour, Paint},
     help::{self, Groups},
     lotus::fetch_params::FetchParams,
 };
@@ -69,10 +72,8 @@ pub(crate) struct Globals {
     /// specify other actor to query / manipulate
     #[arg(short, long, value_name = "ADDRESS")]
     pub(crate) actor: Option<Address>,
-    /// Taken for the sake of scripts: output never has colours
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true,
-        default_missing_value = "true")]
-    color: Option<bool>,
+    #[command(flatten)]
+    colour: Colour,
     /// Repo of the daemon; LOTUS_PATH or ~/.lotus when it is not given
     #[arg(long, global = true, hide = true, value_name = "PATH")]
     pub(crate) repo: Option<String>,
@@ -86,6 +87,9 @@ pub(crate) struct Globals {
 enum Command {
     Init(Box<init::Init>),
     Run(Box<run::Run>),
+    /// Manage node config
+    #[command(subcommand)]
+    Config(config::Config),
     /// Stop a running lotus miner
     Stop,
     /// Print version
@@ -129,6 +133,8 @@ enum Command {
     /// interact with sealing pipeline
     #[command(subcommand)]
     Sealing(sealing::Sealing),
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -140,6 +146,8 @@ enum DataTransfers {
 /// What every command is given: the APIs it may need, each connected to on first use.
 struct Context {
     globals: Globals,
+    /// Colours of the output; a command's own `--color` may decide otherwise.
+    paint: Paint,
     miner: OnceCell<Connected<dyn StorageMiner>>,
     node: OnceCell<Connected<dyn FullNode>>,
 }
@@ -147,6 +155,7 @@ struct Context {
 impl Context {
     fn new(globals: Globals) -> Self {
         Self {
+            paint: globals.colour.paint(Paint::of_terminal()),
             globals,
             miner: OnceCell::new(),
             node: OnceCell::new(),
@@ -203,7 +212,13 @@ impl LotusMiner {
         match command {
             Command::Init(command) => command.run(&globals, out)?,
             Command::Run(command) => command.run(&globals, out)?,
+            Command::Config(command) => {
+                let env = |name: &str| std::env::var(name).ok();
+                let repo = globals.miner_repo.as_deref();
+                command.run(RepoKind::StorageMiner, repo, env, out)?;
+            }
             Command::FetchParams(command) => command.run(out)?,
+            Command::ForShell(command) => command.run(help::command::<Self>(GROUPS), out)?,
             command => {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
@@ -221,7 +236,11 @@ impl Command {
     async fn ask(self, context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             // These need no API and are run before one is looked for.
-            Self::Init(_) | Self::Run(_) | Self::FetchParams(_) => Ok(()),
+            Self::Init(_)
+            | Self::Run(_)
+            | Self::Config(_)
+            | Self::FetchParams(_)
+            | Self::ForShell(_) => Ok(()),
             Self::Stop => Ok(context.miner().await?.shutdown().await?),
             Self::Version => match context.miner().await {
                 Ok(miner) => version::run(miner, NAME, out).await,
@@ -253,19 +272,26 @@ impl Command {
                 } else {
                     None
                 };
-                Box::pin(command.run(context.miner().await?, chain, out)).await
+                let miner = context.miner().await?;
+                Box::pin(command.run(miner, chain, context.paint, out)).await
             }
             Self::StorageDeals(command) => Box::pin(command.run(context, out)).await,
             Self::RetrievalDeals(command) => command.run(context.miner().await?, out).await,
             Self::DataTransfers(DataTransfers::List(transfers)) => {
                 let miner = context.miner().await?;
-                transfers.write(miner.market_list_data_transfers().await?, out)
+                let listed = miner.market_list_data_transfers().await?;
+                let updates = if transfers.watches() {
+                    Some(miner.market_data_transfer_updates().await?)
+                } else {
+                    None
+                };
+                transfers.show(listed, updates, context.paint, out).await
             }
             Self::Pieces(command) => command.run(context.miner().await?, out).await,
             Self::Sectors(command) => Box::pin(command.run(context, out)).await,
             Self::Proving(command) => Box::pin(command.run(context, out)).await,
             Self::Storage(command) => Box::pin(command.run(context, out)).await,
-            Self::Sealing(command) => command.run(context.miner().await?, out).await,
+            Self::Sealing(command) => command.run(context, out).await,
         }
     }
 }

@@ -15,6 +15,8 @@ use lotus_runtime::{atomic, repo::Repo};
 
 /// The network's description inside a repo.
 pub(crate) const NETWORK_FILE: &str = "network.toml";
+/// Inside a repo, whom its host does not speak to.
+pub(crate) const BLOCKED_FILE: &str = "net-blocked.txt";
 /// How long short work on blocking threads may take after all services have ended.
 const LAST_WORK: Duration = Duration::from_millis(500);
 /// The sector size whose parameters a local network makes itself.

@@ -12,6 +12,10 @@ mod presealing;
 
 use std::{io::Write, path::PathBuf};
 
+use clap::CommandFactory as _;
+
+use crate::completion::ForShell;
+
 pub(crate) use files::expand;
 
 /// Seal sectors for genesis miner.
@@ -31,6 +35,8 @@ enum Command {
     #[command(subcommand)]
     Genesis(genesis::Genesis),
     PreSeal(presealing::PreSeal),
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 impl Seed {
@@ -42,6 +48,7 @@ impl Seed {
         match self.command {
             Command::Genesis(command) => command.run(out)?,
             Command::PreSeal(command) => command.run(&self.sector_dir, out)?,
+            Command::ForShell(command) => command.run(Self::command(), out)?,
         }
         Ok(true)
     }

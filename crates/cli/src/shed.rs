@@ -8,6 +8,10 @@ mod validate;
 
 use std::io::Write;
 
+use clap::CommandFactory as _;
+
+use crate::completion::ForShell;
+
 /// Tools for looking into chains
 #[derive(Debug, clap::Parser)]
 #[command(name = "lotus-shed", version)]
@@ -25,6 +29,8 @@ enum Command {
     Mpool(mpool::Mpool),
     Replay(replay::Replay),
     Validate(validate::Validate),
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 impl Shed {
@@ -38,6 +44,7 @@ impl Shed {
             Command::Mpool(command) => command.run(out).map(|()| true),
             Command::Replay(command) => command.run(out),
             Command::Validate(command) => command.run(out),
+            Command::ForShell(command) => command.run(Self::command(), out).map(|()| true),
         }
     }
 }

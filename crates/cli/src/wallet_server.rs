@@ -17,7 +17,7 @@ use lotus_rpc::JwtSecret;
 use lotus_rpc_api::Permission;
 use lotus_runtime::repo::{Repo, RepoKind};
 
-use crate::{help, keystore::Conversion};
+use crate::{completion::ForShell, help, keystore::Conversion};
 
 /// Basic external wallet
 ///
@@ -58,6 +58,8 @@ enum Command {
     GetApiKey,
     #[command(flatten)]
     Keystore(Conversion),
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 impl LotusWallet {
@@ -80,6 +82,7 @@ impl LotusWallet {
             Command::Run(command) => command.run(&globals, out)?,
             Command::GetApiKey => writeln!(out, "{}", api_key(flag)?)?,
             Command::Keystore(command) => command.run(RepoKind::Wallet, flag, out)?,
+            Command::ForShell(command) => command.run(help::command::<Self>(&[]), out)?,
         }
         Ok(true)
     }

@@ -17,7 +17,10 @@ use lotus_rpc_api::worker::Worker;
 
 use crate::{
     common::paths::{Attach, Detach, Redeclare},
-    connect, help,
+    completion::ForShell,
+    connect,
+    format::Form,
+    help,
 };
 
 pub(crate) use tasks::by_priority;
@@ -54,7 +57,7 @@ enum Command {
     /// Stop a running lotus worker
     Stop,
     /// Print worker info
-    Info,
+    Info(Form),
     /// manage sector storage
     #[command(subcommand)]
     Storage(Storage),
@@ -70,6 +73,8 @@ enum Command {
     /// Manage task processing
     #[command(subcommand)]
     Tasks(tasks::Tasks),
+    #[command(flatten)]
+    ForShell(ForShell),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -96,6 +101,7 @@ impl LotusWorker {
         let Self { globals, command } = self;
         match command {
             Command::Run(command) => command.run(&globals, out)?,
+            Command::ForShell(command) => command.run(help::command::<Self>(&[]), out)?,
             command => {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
@@ -114,10 +120,10 @@ impl Command {
     /// Runs a command that talks to the worker.
     async fn ask(self, worker: &dyn Worker, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
-            // Needs no API and is run before one is looked for.
-            Self::Run(_) => Ok(()),
+            // These need no API and are run before one is looked for.
+            Self::Run(_) | Self::ForShell(_) => Ok(()),
             Self::Stop => Ok(worker.shutdown().await?),
-            Self::Info => info::run(worker, out).await,
+            Self::Info(form) => info::run(worker, form, out).await,
             Self::Storage(command) => command.run(worker).await,
             Self::Set { enabled } => Ok(worker.set_enabled(enabled).await?),
             Self::WaitQuiet => Ok(worker.wait_quiet().await?),

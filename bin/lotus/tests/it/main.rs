@@ -1,6 +1,10 @@
 //! Real processes: the executable as a user starts it, on mock proofs.
 
+mod alerts;
+mod backup;
 mod bench;
+mod client;
+mod commands;
 mod devnet;
 mod disk;
 mod hostile;

@@ -30,6 +30,20 @@ fn a_restarted_daemon_has_the_head_of_before_and_takes_its_api_file_along_when_i
 }
 
 #[test]
+fn another_configuration_than_the_repos_must_be_there_and_is_heeded() {
+    let place = Place::new();
+    let file = place.path("other.toml");
+    let flags = ["--config", file.to_str().expect("UTF-8")];
+    let (first, _) = following(&place);
+    first.stop();
+    let said = place.run(daemon(&place, &flags)).refused();
+    assert!(said.contains("other.toml"), "{said}");
+    fs::write(&file, "[Fees]\nDefaultMaxFee = \"many\"\n").expect("the folder can be written");
+    let said = place.run(daemon(&place, &flags)).refused();
+    assert!(said.contains("DefaultMaxFee"), "{said}");
+}
+
+#[test]
 fn a_second_start_on_a_repo_in_use_says_who_has_it() {
     let place = Place::new();
     let (first, api) = following(&place);

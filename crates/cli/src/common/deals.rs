@@ -2,10 +2,14 @@
 
 use std::io::Write;
 
+use futures::StreamExt as _;
 use lotus_market::protocol::StorageDealStatus;
-use lotus_rpc_api::types::deals::{ChannelId, DataTransferChannel};
+use lotus_rpc_api::{
+    Subscription,
+    types::deals::{ChannelId, DataTransferChannel},
+};
 
-use crate::format::{Table, compact_size, tail};
+use crate::format::{CLEAR_SCREEN, Colour, Form, Paint, Table, compact_size, tail};
 
 /// A transfer's states by number.
 const TRANSFER_STATES: [&str; 19] = [
@@ -42,6 +46,18 @@ pub(crate) fn is_failed(state: u64) -> bool {
     state == StorageDealStatus::Error.number()
 }
 
+/// A deal's state in its colour: red where it came to nothing, green where it is stored.
+pub(crate) fn painted_state(state: u64, paint: Paint) -> String {
+    let name = state_name(state);
+    if is_failed(state) || state == StorageDealStatus::Expired.number() {
+        paint.red(name)
+    } else if is_active(state) {
+        paint.green(name)
+    } else {
+        name
+    }
+}
+
 /// Is it stored and proven?
 pub(crate) fn is_active(state: u64) -> bool {
     state == StorageDealStatus::Active.number()
@@ -52,6 +68,15 @@ pub(crate) fn transfer_state_name(state: u64) -> String {
     let index = usize::try_from(state).ok();
     let name = index.and_then(|index| TRANSFER_STATES.get(index));
     name.map_or_else(|| state.to_string(), |name| (*name).to_owned())
+}
+
+fn painted_transfer(state: u64, paint: Paint) -> String {
+    let name = transfer_state_name(state);
+    match state {
+        COMPLETED => paint.green(name),
+        state if FAILED.contains(&state) => paint.red(name),
+        _ => name,
+    }
 }
 
 /// `INITIATOR-RESPONDER-NUMBER`.
@@ -71,34 +96,83 @@ pub(crate) struct Transfers {
     /// show failed/cancelled transfers
     #[arg(long)]
     show_failed: bool,
+    /// watch deal updates in real-time, rather than a one time list
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    colour: Colour,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Transfers {
-    /// Lists transfers from here, then those to here.
-    pub(crate) fn write(
+    /// Are updates to be followed?
+    pub(crate) fn watches(self) -> bool {
+        self.watch && !self.form.is_json()
+    }
+
+    /// Lists transfers from here, then those to here; again at each of the `updates`, where there are any.
+    pub(crate) async fn show(
         self,
         mut transfers: Vec<DataTransferChannel>,
+        updates: Option<Subscription<DataTransferChannel>>,
+        paint: Paint,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        transfers.retain(|transfer| {
+        let Some(mut updates) = updates else {
+            return self.write(&transfers, paint, out);
+        };
+        loop {
+            write!(out, "{CLEAR_SCREEN}")?;
+            self.write(&transfers, paint, out)?;
+            out.flush()?;
+            let Some(update) = updates.next().await else {
+                anyhow::bail!(
+                    "no more is told of transfers: the process stopped, or the connection broke"
+                );
+            };
+            let same = |other: &&mut DataTransferChannel| {
+                other.transfer_id == update.transfer_id
+                    && other.other_peer == update.other_peer
+                    && other.is_sender == update.is_sender
+                    && other.is_initiator == update.is_initiator
+            };
+            match transfers.iter_mut().find(same) {
+                Some(transfer) => *transfer = update,
+                None => transfers.push(update),
+            }
+        }
+    }
+
+    fn write(
+        self,
+        transfers: &[DataTransferChannel],
+        paint: Paint,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let is_shown = |transfer: &&DataTransferChannel| {
             (self.completed || transfer.status != COMPLETED)
                 && (self.show_failed || !FAILED.contains(&transfer.status))
-        });
-        transfers.sort_by_key(|transfer| transfer.transfer_id);
-        let (sending, receiving): (Vec<_>, Vec<_>) = transfers
-            .into_iter()
-            .partition(|transfer| transfer.is_sender);
+        };
+        let mut shown: Vec<_> = transfers.iter().filter(is_shown).collect();
+        shown.sort_by_key(|transfer| transfer.transfer_id);
+        if self.form.wrote(out, &shown)? {
+            return Ok(());
+        }
+        let paint = self.colour.paint(paint);
+        let (sending, receiving): (Vec<_>, Vec<_>) =
+            shown.into_iter().partition(|transfer| transfer.is_sender);
         writeln!(out, "Sending Channels")?;
         writeln!(out)?;
-        self.table("Sending To", &sending).write(out)?;
+        self.table("Sending To", &sending, paint).write(out)?;
         writeln!(out)?;
         writeln!(out, "Receiving Channels")?;
         writeln!(out)?;
-        self.table("Receiving From", &receiving).write(out)?;
+        self.table("Receiving From", &receiving, paint).write(out)?;
         Ok(())
     }
 
-    fn table(self, other: &str, transfers: &[DataTransferChannel]) -> Table {
+    fn table(self, other: &str, transfers: &[&DataTransferChannel], paint: Paint) -> Table {
         let mut table = Table::new(&[
             "ID",
             "Status",
@@ -119,7 +193,7 @@ impl Transfers {
             let initiated = if transfer.is_initiator { "Y" } else { "N" };
             table.row([
                 transfer.transfer_id.to_string(),
-                transfer_state_name(transfer.status),
+                painted_transfer(transfer.status, paint),
                 short(&transfer.other_peer, 8),
                 short(&transfer.base_cid.to_string(), 8),
                 initiated.to_owned(),

@@ -10,12 +10,12 @@ use lotus_rpc_api::{
     },
 };
 
-use crate::format::go_time;
+use crate::format::{Form, go_time};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Log {
     /// List log systems
-    List,
+    List(Form),
     /// Set log level
     SetLevel {
         /// debug, info, warn or error
@@ -29,6 +29,8 @@ pub(crate) enum Log {
         /// get all (active and inactive) alerts
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -40,8 +42,12 @@ impl Log {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         match self {
-            Self::List => {
-                for system in node.log_list().await? {
+            Self::List(form) => {
+                let systems = node.log_list().await?;
+                if form.wrote(out, &systems)? {
+                    return Ok(());
+                }
+                for system in systems {
                     writeln!(out, "{system}")?;
                 }
             }
@@ -53,11 +59,14 @@ impl Log {
                     node.log_set_level(system, level.clone()).await?;
                 }
             }
-            Self::Alerts { all } => {
-                for alert in node.log_alerts().await? {
-                    if all || alert.active {
-                        write_alert(&alert, out)?;
-                    }
+            Self::Alerts { all, form } => {
+                let mut alerts = node.log_alerts().await?;
+                alerts.retain(|alert| all || alert.active);
+                if form.wrote(out, &alerts)? {
+                    return Ok(());
+                }
+                for alert in &alerts {
+                    write_alert(alert, out)?;
                 }
             }
         }
@@ -104,7 +113,10 @@ mod tests {
     async fn alerts_are_told_as_lotus_tells_them() {
         let node = Fake::recorded("real-chain/rpc.samples.jsonl");
         let mut out = Vec::new();
-        let alerts = Log::Alerts { all: false };
+        let alerts = Log::Alerts {
+            all: false,
+            form: Form::default(),
+        };
         alerts.run(&node.client(), &mut out).await.expect("told");
         let recorded = recorded_output("real-chain/cli.json", &["log", "alerts"]);
         assert_eq!(String::from_utf8(out).expect("text"), recorded);

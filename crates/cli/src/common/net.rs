@@ -1,6 +1,8 @@
 //! `net` of daemon and provider: their peers.
 
 mod block;
+mod limit;
+mod stat;
 
 use std::{
     io::Write,
@@ -10,13 +12,15 @@ use std::{
 use anyhow::Context as _;
 use lotus_rpc_api::{
     full::FullNode,
+    go_json,
     node::NetApi,
     types::net::{AddrInfo, BandwidthStats},
 };
 use lotus_types::{Address, TipsetKey};
+use serde::Serialize;
 
 use super::duration;
-use crate::format::{Table, decimal_size, list};
+use crate::format::{Form, Paint, Table, decimal_size, list};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Net {
@@ -28,6 +32,8 @@ pub(crate) enum Net {
         /// Print extended peer information in json
         #[arg(short = 'x', long)]
         extended: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Ping peers
     Ping(Ping),
@@ -44,7 +50,10 @@ pub(crate) enum Net {
         peer: String,
     },
     /// List listen addresses
-    Listen,
+    Listen {
+        #[command(flatten)]
+        form: Form,
+    },
     /// Get node identity
     Id,
     /// Find the addresses of a given peerID
@@ -59,6 +68,8 @@ pub(crate) enum Net {
         /// print extended peer scores in json
         #[arg(short = 'x', long)]
         extended: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Print information about reachability from the internet
     Reachability,
@@ -70,10 +81,14 @@ pub(crate) enum Net {
         /// list bandwidth usage by protocol
         #[arg(long)]
         by_protocol: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Manage network connection gating rules
     #[command(subcommand)]
     Block(block::Block),
+    Stat(stat::Stat),
+    Limit(limit::Limit),
     /// Add one or more peer IDs to the list of protected peer connections
     Protect {
         /// Whom
@@ -87,7 +102,10 @@ pub(crate) enum Net {
         peers: Vec<String>,
     },
     /// List protected peers
-    ListProtected,
+    ListProtected {
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 /// Flags of `net ping`.
@@ -116,10 +134,15 @@ impl Net {
         self,
         node: &N,
         chain: Option<&dyn FullNode>,
+        paint: Paint,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Peers { agent, extended } => peers(node, agent, extended, out).await?,
+            Self::Peers {
+                agent,
+                extended,
+                form,
+            } => peers(node, agent, extended, form, out).await?,
             Self::Ping(ping) => ping.run(node, out).await?,
             Self::Connect { peer } => connect(node, chain, &peer, out).await?,
             Self::Disconnect { peer } => {
@@ -128,8 +151,11 @@ impl Net {
                 writeln!(out, "{}", if done.is_ok() { "success" } else { "failure" })?;
                 done?;
             }
-            Self::Listen => {
+            Self::Listen { form } => {
                 let own = node.net_addrs_listen().await?;
+                if form.wrote(out, &[&own])? {
+                    return Ok(());
+                }
                 for address in &own.addrs {
                     writeln!(out, "{address}/p2p/{}", own.id)?;
                 }
@@ -139,15 +165,18 @@ impl Net {
                 let found = node.net_find_peer(peer).await?;
                 writeln!(out, "{{{}: {}}}", found.id, list(&found.addrs))?;
             }
-            Self::Scores { extended } => scores(node, extended, out).await?,
+            Self::Scores { extended, form } => scores(node, extended, form, out).await?,
             Self::Reachability => reachability(node, out).await?,
             Self::Bandwidth {
                 by_peer,
                 by_protocol,
+                form,
             } => {
-                bandwidth(node, by_peer, by_protocol, out).await?;
+                bandwidth(node, by_peer, by_protocol, form, out).await?;
             }
             Self::Block(command) => command.run(node, out).await?,
+            Self::Stat(command) => command.run(node, paint, out).await?,
+            Self::Limit(command) => command.run(node, out).await?,
             Self::Protect { peers } => {
                 node.net_protect_add(peers.clone()).await?;
                 told("added to protected peers:", &peers, out)?;
@@ -156,8 +185,12 @@ impl Net {
                 node.net_protect_remove(peers.clone()).await?;
                 told("removed from protected peers:", &peers, out)?;
             }
-            Self::ListProtected => {
-                for peer in node.net_protect_list().await? {
+            Self::ListProtected { form } => {
+                let peers = node.net_protect_list().await?;
+                if form.wrote(out, &peers)? {
+                    return Ok(());
+                }
+                for peer in peers {
                     writeln!(out, "{peer}")?;
                 }
             }
@@ -178,21 +211,37 @@ async fn peers<N: NetApi + ?Sized>(
     node: &N,
     agent: bool,
     extended: bool,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut peers = node.net_peers().await?;
-    peers.sort_by(|a, b| a.id.cmp(&b.id));
-    for peer in peers {
-        if extended {
-            let info = node.net_peer_info(peer.id).await?;
-            writeln!(out, "{}", serde_json::to_string(&info)?)?;
-        } else if agent {
-            let agent = node.net_agent_version(peer.id.clone()).await;
-            let agent = agent.unwrap_or_else(|_| "(unknown)".to_owned());
-            writeln!(out, "{}, {}, {agent}", peer.id, list(&peer.addrs))?;
-        } else {
-            writeln!(out, "{}, {}", peer.id, list(&peer.addrs))?;
+    // As Lotus: the last first.
+    peers.sort_by(|a, b| b.id.cmp(&a.id));
+    if extended {
+        let mut known = Vec::new();
+        // Lotus lists a peer once for every connection.
+        peers.dedup_by(|a, b| a.id == b.id);
+        for peer in peers {
+            known.push(node.net_peer_info(peer.id).await?);
         }
+        if form.wrote(out, &known)? {
+            return Ok(());
+        }
+        for info in known {
+            writeln!(out, "{}", go_json(&info)?)?;
+        }
+        return Ok(());
+    }
+    if form.wrote(out, &peers)? {
+        return Ok(());
+    }
+    for peer in peers {
+        write!(out, "{}, {}", peer.id, list(&peer.addrs))?;
+        // One that has not told its agent yet, or has just gone, is listed without.
+        if agent && let Ok(agent) = node.net_agent_version(peer.id).await {
+            write!(out, ", {agent}")?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }
@@ -255,15 +304,18 @@ async fn peer_of(node: &dyn FullNode, miner: Address) -> anyhow::Result<AddrInfo
 async fn scores<N: NetApi + ?Sized>(
     node: &N,
     extended: bool,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    for peer in node.net_pubsub_scores().await? {
+    let scores = node.net_pubsub_scores().await?;
+    if form.wrote(out, &scores)? {
+        return Ok(());
+    }
+    for peer in scores {
         if extended {
-            writeln!(out, "{}", serde_json::to_string(&peer)?)?;
+            writeln!(out, "{}", go_json(&peer)?)?;
         } else {
-            let score = peer.score.get("Score").and_then(serde_json::Value::as_f64);
-            let score = score.with_context(|| format!("no score of {} in the answer", peer.id))?;
-            writeln!(out, "{}, {score:.6}", peer.id)?;
+            writeln!(out, "{}, {:.6}", peer.id, peer.score.score)?;
         }
     }
     Ok(())
@@ -283,37 +335,52 @@ async fn reachability<N: NetApi + ?Sized>(node: &N, out: &mut dyn Write) -> anyh
     Ok(())
 }
 
+/// A line of the bandwidth table.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Segment {
+    segment: String,
+    #[serde(flatten)]
+    stats: BandwidthStats,
+}
+
 async fn bandwidth<N: NetApi + ?Sized>(
     node: &N,
     by_peer: bool,
     by_protocol: bool,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    let all: Vec<(String, BandwidthStats)> = if by_peer {
+        let peers = node.net_bandwidth_stats_by_peer().await?;
+        peers.into_iter().collect()
+    } else if by_protocol {
+        let protocols = node.net_bandwidth_stats_by_protocol().await?;
+        protocols.into_iter().collect()
+    } else {
+        vec![("Total".to_owned(), node.net_bandwidth_stats().await?)]
+    };
+    let segment = |(name, stats): (String, BandwidthStats)| Segment {
+        segment: if name.is_empty() {
+            "<unknown>".to_owned()
+        } else {
+            name
+        },
+        stats,
+    };
+    let segments: Vec<_> = all.into_iter().map(segment).collect();
+    if form.wrote(out, &segments)? {
+        return Ok(());
+    }
     let mut table = Table::open(&["Segment", "TotalIn", "TotalOut", "RateIn", "RateOut"]);
-    let mut row = |name: String, stats: &BandwidthStats| {
+    for Segment { segment, stats } in segments {
         table.row([
-            name,
+            segment,
             decimal_size(stats.total_in as f64),
             decimal_size(stats.total_out as f64),
             format!("{}/s", decimal_size(stats.rate_in)),
             format!("{}/s", decimal_size(stats.rate_out)),
         ]);
-    };
-    if by_peer {
-        for (peer, stats) in node.net_bandwidth_stats_by_peer().await? {
-            row(peer, &stats);
-        }
-    } else if by_protocol {
-        for (protocol, stats) in node.net_bandwidth_stats_by_protocol().await? {
-            let name = if protocol.is_empty() {
-                "<unknown>".to_owned()
-            } else {
-                protocol
-            };
-            row(name, &stats);
-        }
-    } else {
-        row("Total".to_owned(), &node.net_bandwidth_stats().await?);
     }
     Ok(table.write(out)?)
 }
@@ -350,3 +417,6 @@ impl Ping {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::{io::Write, path::PathBuf};
 
+use clap::CommandFactory as _;
+
 use super::{
     beacon::Beacon,
     block_time::{BlockTime, MeasureProof},
@@ -11,7 +13,7 @@ use super::{
     ports::Ports,
     status, up,
 };
-use crate::seed;
+use crate::{completion::ForShell, seed};
 
 /// A Filecoin network on this machine: 2 KiB sectors, one miner, one worker
 #[derive(Debug, clap::Parser)]
@@ -41,6 +43,8 @@ enum Command {
     /// Stop the devnet and remove all that belongs to it
     Clean,
     Check(Check),
+    #[command(flatten)]
+    ForShell(ForShell),
     #[command(hide = true)]
     Beacon(Beacon),
     #[command(hide = true)]
@@ -92,6 +96,9 @@ impl Devnet {
     pub fn run(self, out: &mut dyn Write) -> anyhow::Result<bool> {
         let layout = Layout::at(&seed::expand(&self.dir))?;
         match self.command {
+            Command::ForShell(command) => {
+                return command.run(Self::command(), out).map(|()| true);
+            }
             Command::Beacon(beacon) => return beacon.run(),
             Command::MeasureProof(measure) => return measure.run(out),
             _ => {}
@@ -108,7 +115,7 @@ impl Devnet {
                 Command::Logs(logs) => logs.run(&layout, out).await,
                 Command::Clean => status::clean(&layout, out).await,
                 Command::Check(check) => check.run(out).await,
-                Command::Beacon(_) | Command::MeasureProof(_) => Ok(true),
+                Command::ForShell(_) | Command::Beacon(_) | Command::MeasureProof(_) => Ok(true),
             }
         })
     }

@@ -14,9 +14,7 @@ use lotus_rpc_api::{
     },
     miner::SectorsApi as _,
     types::{
-        deals::{
-            DataRef, DealInfo, ExportRef, FileRef, RetrievalOrder, StartDealParams, StorageAsk,
-        },
+        deals::{DataRef, DealInfo, ExportRef, FileRef, StartDealParams, StorageAsk},
         sealing::SectorStatus,
     },
 };
@@ -322,21 +320,7 @@ impl Net<'_, '_> {
         let Some(offer) = offer else {
             bail!("nobody offers {root} ({refusals})");
         };
-        let order = RetrievalOrder {
-            root,
-            piece: offer.piece,
-            data_selector: None,
-            size: offer.size,
-            total: offer.min_price,
-            unseal_price: offer.unseal_price,
-            payment_interval: offer.payment_interval,
-            payment_interval_increase: offer.payment_interval_increase,
-            client,
-            miner: offer.miner,
-            miner_peer: Some(offer.miner_peer),
-            remote_store: None,
-        };
-        let started = node.client_retrieve(order).await?;
+        let started = node.client_retrieve(offer.order(client)).await?;
         let done = node.client_retrieve_wait(started.deal_id);
         let limit = self.epochs(ACTIVE_EPOCHS);
         let done = tokio::time::timeout(limit, done).await;

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use super::form::visible_width;
+
 /// A table. Every cell but those of an open last column is padded to its column's width and two
 /// spaces more.
 #[derive(Debug, Default)]
@@ -60,7 +62,7 @@ impl Table {
             let widths = self
                 .rows
                 .iter()
-                .map(|row| cell(row, column).chars().count());
+                .map(|row| visible_width(&cell(row, column)));
             widths.max().unwrap_or(0)
         };
         let filled = |column| {
@@ -77,7 +79,9 @@ impl Table {
                 if self.open && position + 1 == used.len() {
                     write!(out, "{text}")?;
                 } else {
-                    write!(out, "{text:<0$}", self.least.max(width + 2))?;
+                    let room = self.least.max(width + 2);
+                    let gap = room.saturating_sub(visible_width(&text));
+                    write!(out, "{text}{:gap$}", "")?;
                 }
             }
             writeln!(out)?;

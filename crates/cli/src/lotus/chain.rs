@@ -1,20 +1,27 @@
 //! `lotus chain`: blocks and messages.
 
+mod bisect;
+mod disputer;
 mod export;
+mod get;
+mod list;
+mod params;
+mod slash;
+mod store;
+mod usage;
 
 use std::io::Write;
 
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
-use lotus_networks::policy;
 use lotus_rpc_api::full::FullNode;
 use lotus_types::{
-    BlockHeader, ChainEpoch, Cid, Message, Receipt, SignedMessage, Tipset, TipsetKey, TokenAmount,
+    Address, BlockHeader, Cid, Message, Receipt, SignedMessage, TipsetKey, TokenAmount,
 };
 use serde::Serialize;
 
 use super::Context;
-use crate::format::{size, stamp, write_json};
+use crate::format::{Form, size, write_json};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Chain {
@@ -36,6 +43,7 @@ pub(super) enum Chain {
         #[arg(value_name = "objectCid")]
         cid: Cid,
     },
+    DeleteObj(store::DeleteObj),
     /// Collect size and ipld link counts for objs
     StatObj {
         /// Which object
@@ -43,6 +51,8 @@ pub(super) enum Chain {
         /// ignore links found in this obj
         #[arg(long)]
         base: Option<Cid>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Get and print a message by its cid
     #[command(name = "getmessage", visible_aliases = ["get-message", "get-msg"])]
@@ -51,30 +61,30 @@ pub(super) enum Chain {
         #[arg(value_name = "messageCid")]
         cid: Cid,
     },
+    #[command(name = "sethead", visible_alias = "set-head")]
+    SetHead(store::SetHead),
     /// View a segment of the chain
     #[command(visible_alias = "love")]
-    List(List),
+    List(list::List),
+    Get(get::Get),
+    Bisect(bisect::Bisect),
     /// export chain to a car file
     Export(export::Export),
+    SlashConsensus(slash::SlashConsensus),
     /// Estimate gas prices
-    GasPrice,
-}
-
-/// Flags of `chain list`.
-#[derive(Debug, clap::Args)]
-pub(super) struct List {
-    /// Last height that is shown; the head's when none is given
-    #[arg(long)]
-    height: Option<ChainEpoch>,
-    /// Tipsets that are shown
-    #[arg(long, default_value_t = 30)]
-    count: usize,
-    /// specify the format to print out tipsets
-    #[arg(long, default_value = "<height>: (<time>) <blocks>")]
-    format: String,
-    /// view gas statistics for the chain
-    #[arg(long)]
-    gas_stats: bool,
+    GasPrice {
+        #[command(flatten)]
+        form: Form,
+    },
+    InspectUsage(usage::InspectUsage),
+    /// decode various types
+    #[command(subcommand)]
+    Decode(params::Decode),
+    /// encode various types
+    #[command(subcommand)]
+    Encode(params::Encode),
+    Disputer(disputer::Disputer),
+    Prune(store::Prune),
 }
 
 impl Chain {
@@ -95,8 +105,12 @@ impl Chain {
                 let bytes = node.chain_read_obj(cid).await?;
                 writeln!(out, "{}", HEXLOWER.encode(&bytes))?;
             }
-            Self::StatObj { cid, base } => {
+            Self::DeleteObj(command) => command.run(node, out).await?,
+            Self::StatObj { cid, base, form } => {
                 let stat = node.chain_stat_obj(cid, base).await?;
+                if form.wrote(out, &stat)? {
+                    return Ok(());
+                }
                 writeln!(out, "Links: {}", stat.links)?;
                 writeln!(out, "Size: {} ({})", size(&stat.size), stat.size)?;
             }
@@ -109,9 +123,18 @@ impl Chain {
                         .context("getting message")?,
                 )?;
             }
+            Self::SetHead(command) => command.run(node).await?,
             Self::List(list) => list.run(node, out).await?,
+            Self::Get(command) => command.run(node, out).await?,
+            Self::Bisect(command) => command.run(node, out).await?,
             Self::Export(export) => export.run(node).await?,
-            Self::GasPrice => gas_price(node, out).await?,
+            Self::SlashConsensus(command) => command.run(context, out).await?,
+            Self::GasPrice { form } => gas_price(node, form, out).await?,
+            Self::InspectUsage(command) => command.run(node, out).await?,
+            Self::Decode(command) => command.run(node, out).await?,
+            Self::Encode(command) => command.run(node, out).await?,
+            Self::Disputer(command) => Box::pin(command.run(context, out)).await?,
+            Self::Prune(command) => command.run(node).await?,
         }
         Ok(())
     }
@@ -163,129 +186,39 @@ async fn get_block(
     Ok(())
 }
 
-async fn gas_price(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+/// What a message pays to get in within so many blocks.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GasPrice {
+    blocks: u64,
+    gas_premium: TokenAmount,
+}
+
+async fn gas_price(node: &dyn FullNode, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut prices = Vec::new();
     for blocks in [1, 2, 3, 5, 10, 20, 50, 100, 300] {
         // Any sender will do; 10 000 is a small message.
-        let sender = lotus_types::Address::new_id(0);
-        let price = node
+        let sender = Address::new_id(0);
+        let gas_premium = node
             .gas_estimate_gas_premium(blocks, sender, 10_000, TipsetKey::default())
             .await?;
+        prices.push(GasPrice {
+            blocks,
+            gas_premium,
+        });
+    }
+    if form.wrote(out, &prices)? {
+        return Ok(());
+    }
+    for GasPrice {
+        blocks,
+        gas_premium: price,
+    } in prices
+    {
         writeln!(out, "{blocks} blocks: {} ({price})", price.atto())?;
     }
     Ok(())
 }
 
-impl List {
-    async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
-        let tipsets = self.collect(node).await?;
-        if !self.gas_stats {
-            for tipset in &tipsets {
-                writeln!(out, "{}", describe(&self.format, tipset)?)?;
-            }
-            return Ok(());
-        }
-        for (position, tipset) in tipsets.iter().enumerate() {
-            gas_stats(node, tipset, tipsets.get(position + 1), out).await?;
-        }
-        Ok(())
-    }
-
-    /// The tipsets, oldest first.
-    async fn collect(&self, node: &dyn FullNode) -> anyhow::Result<Vec<Tipset>> {
-        let mut tipset = match self.height {
-            None => node.chain_head().await?,
-            Some(height) => {
-                node.chain_get_tipset_by_height(height, TipsetKey::default())
-                    .await?
-            }
-        };
-        let mut tipsets = Vec::new();
-        while tipsets.len() < self.count {
-            let (height, parents) = (tipset.height(), tipset.parents().clone());
-            tipsets.push(tipset);
-            if height == 0 || tipsets.len() == self.count {
-                break;
-            }
-            tipset = node.chain_get_tipset(parents).await?;
-        }
-        tipsets.reverse();
-        Ok(tipsets)
-    }
-}
-
-/// A tipset in a format with `<height>` and the like in it.
-fn describe(format: &str, tipset: &Tipset) -> anyhow::Result<String> {
-    let mut blocks = "[ ".to_owned();
-    for (cid, block) in tipset.cids().iter().zip(tipset.blocks()) {
-        blocks.push_str(&format!("{cid}: {}, ", block.miner));
-    }
-    blocks.push(']');
-    let key: Vec<_> = tipset.cids().iter().map(ToString::to_string).collect();
-    Ok(format
-        .replace("<height>", &tipset.height().to_string())
-        .replace("<time>", &stamp(tipset.min_timestamp()))
-        .replace("<blocks>", &blocks)
-        .replace("<tipset>", &key.join(","))
-        .replace("<json_tipset>", &serde_json::to_string(tipset.key())?)
-        .replace("<weight>", &tipset.parent_weight().to_string()))
-}
-
-/// How full a tipset's blocks are and, when its child is known, what executing it took.
-async fn gas_stats(
-    node: &dyn FullNode,
-    tipset: &Tipset,
-    child: Option<&Tipset>,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let base_fee = tipset.parent_base_fee();
-    writeln!(
-        out,
-        "{}: {} blocks (baseFee: {} -> maxFee: {})",
-        tipset.height(),
-        tipset.blocks().len(),
-        base_fee.atto(),
-        base_fee * policy::BLOCK_GAS_LIMIT
-    )?;
-    for (cid, block) in tipset.cids().iter().zip(tipset.blocks()) {
-        let messages = node.chain_get_block_messages(*cid).await?;
-        let signed = messages.secpk_messages.iter().map(|signed| &signed.message);
-        let all: Vec<_> = messages.bls_messages.iter().chain(signed).collect();
-        let gas: i128 = all.iter().map(|m| i128::from(m.gas_limit)).sum();
-        let premiums: TokenAmount = all.iter().map(|m| m.gas_premium.clone()).sum();
-        writeln!(
-            out,
-            "\t{}: \t{} msgs, gasLimit: {gas} / {} ({:.2}%), avgPremium: {}",
-            block.miner,
-            all.len(),
-            policy::BLOCK_GAS_LIMIT,
-            ratio(gas, i128::from(policy::BLOCK_GAS_LIMIT)),
-            premiums.atto() / all.len().max(1)
-        )?;
-    }
-    if let Some(child) = child.and_then(|child| child.cids().first()) {
-        let messages = node.chain_get_parent_messages(*child).await?;
-        let receipts = node
-            .chain_get_parent_receipts(*child)
-            .await?
-            .unwrap_or_default();
-        let limit: i128 = messages
-            .iter()
-            .map(|m| i128::from(m.message.gas_limit))
-            .sum();
-        let used: i128 = receipts.iter().map(|r| i128::from(r.gas_used)).sum();
-        writeln!(
-            out,
-            "\ttipset: \t{} msgs, {used} ({:.2}%) / {limit} ({:.2}%)",
-            messages.len(),
-            ratio(used, limit),
-            ratio(limit, i128::from(policy::BLOCK_GAS_LIMIT))
-        )?;
-    }
-    writeln!(out)?;
-    Ok(())
-}
-
-/// In per cent; not a number of nothing, as Lotus prints it.
-fn ratio(part: i128, whole: i128) -> f64 {
-    100.0 * part as f64 / whole as f64
-}
+#[cfg(test)]
+mod tests;

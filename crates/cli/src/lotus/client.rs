@@ -2,12 +2,19 @@
 //!
 //! # Lotus parity
 //! Names, flags, defaults and output of `lotus client`. There is no dialogue that makes a deal
-//! (`client deal` without arguments).
+//! (`client deal` without arguments). Not there are `restart-transfer` and `cancel-transfer`: providers fetch
+//! data by HTTP (ADR 0003) and try again by themselves.
 
+mod asks;
 mod deal;
 mod info;
+mod inspect;
 mod list_deals;
+mod list_retrievals;
 mod retrieve;
+mod show;
+mod source;
+mod status;
 
 use std::{io::Write, path::PathBuf};
 
@@ -18,7 +25,7 @@ use lotus_types::{Address, Cid};
 use super::Context;
 use crate::{
     common::{deals::Transfers, paths},
-    format::size,
+    format::{Form, size},
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -32,7 +39,9 @@ pub(super) enum Client {
         #[arg(value_name = "proposalCID")]
         proposal: Cid,
     },
+    ListAsks(asks::ListAsks),
     DealStats(info::DealStats),
+    InspectDeal(inspect::InspectDeal),
     /// Import data
     Import {
         /// import from a car file instead of a regular file
@@ -52,7 +61,7 @@ pub(super) enum Client {
         imports: Vec<u64>,
     },
     /// List locally imported data
-    Local,
+    Local(Form),
     /// Print information about a locally stored file (piece size, etc)
     Stat {
         /// Of the data
@@ -68,13 +77,17 @@ pub(super) enum Client {
         #[arg(value_name = "dataCid")]
         root: Cid,
     },
+    RetrievalAsk(asks::RetrievalAsk),
     Retrieve(retrieve::Retrieve),
+    Cat(show::Cat),
+    Ls(show::Ls),
     /// Cancel a retrieval deal by deal ID; this also cancels the associated transfer
     CancelRetrieval {
         /// specify retrieval deal by deal ID
         #[arg(long, value_name = "ID")]
         deal_id: u64,
     },
+    ListRetrievals(list_retrievals::ListRetrievals),
     /// Calculate the piece-cid (commP) of a CAR file
     #[command(name = "commP")]
     CommP {
@@ -111,7 +124,13 @@ impl Client {
         match self {
             Self::Deal(command) => Box::pin(command.run(node, out)).await?,
             Self::QueryAsk(command) => Box::pin(command.run(node, out)).await?,
-            Self::ListDeals(command) => Box::pin(command.run(node, out)).await?,
+            Self::ListDeals(command) => Box::pin(command.run(node, context.paint, out)).await?,
+            Self::ListAsks(command) => Box::pin(command.run(node, out)).await?,
+            Self::InspectDeal(command) => Box::pin(command.run(node, context.paint, out)).await?,
+            Self::ListRetrievals(command) => command.run(node, context.paint, out).await?,
+            Self::RetrievalAsk(command) => command.run(node, out).await?,
+            Self::Cat(command) => Box::pin(command.run(context, out)).await?,
+            Self::Ls(command) => Box::pin(command.run(context, out)).await?,
             Self::GetDeal { proposal } => Box::pin(info::deal(node, proposal, out)).await?,
             Self::DealStats(command) => command.run(node, out).await?,
             Self::Import { car, quiet, path } => {
@@ -127,7 +146,7 @@ impl Client {
                     done.with_context(|| format!("removing import {id}"))?;
                 }
             }
-            Self::Local => local(node, out).await?,
+            Self::Local(form) => local(node, form, out).await?,
             Self::Stat { root } => {
                 let size = node.client_deal_size(root).await?;
                 writeln!(out, "Piece Size  : {}", size.piece_size.0)?;
@@ -149,7 +168,13 @@ impl Client {
             }
             Self::Balances { client } => info::balances(node, client, out).await?,
             Self::ListTransfers(transfers) => {
-                transfers.write(node.client_list_data_transfers().await?, out)?;
+                let listed = node.client_list_data_transfers().await?;
+                let updates = if transfers.watches() {
+                    Some(node.client_data_transfer_updates().await?)
+                } else {
+                    None
+                };
+                transfers.show(listed, updates, context.paint, out).await?;
             }
         }
         Ok(())
@@ -175,9 +200,12 @@ async fn payer(node: &dyn FullNode, from: Option<Address>) -> anyhow::Result<Add
     }
 }
 
-async fn local(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn local(node: &dyn FullNode, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut imports = node.client_list_imports().await?;
     imports.sort_by_key(|import| import.key);
+    if form.wrote(out, &imports)? {
+        return Ok(());
+    }
     for import in imports {
         let root = import.root.map(|root| root.to_string());
         let root = root.unwrap_or_else(|| "<nil>".to_owned());

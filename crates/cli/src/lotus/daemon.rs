@@ -13,6 +13,7 @@
 //! `LOTUS_NETWORK`, or `network.toml` in the repo, where the first start leaves a copy.
 
 mod parts;
+mod restore;
 mod store;
 
 use std::{
@@ -27,13 +28,15 @@ use anyhow::{Context as _, anyhow, bail};
 use lotus_net::{HostKey, NetConfig};
 use lotus_networks::Network;
 use lotus_node::{
-    ClientPlace, FullNodeConfig, NodeHealth, RunningNode, Stores, Wallets, config as node_config,
-    import,
+    BackupPlace, ClientPlace, FullNodeConfig, NodeHealth, RunningNode, Stores, Wallets,
+    config as node_config, import,
 };
 use lotus_rpc::{JwtSecret, Limits, Server, Verifier};
 use lotus_rpc_api::{Permission, full};
 use lotus_runtime::{
-    config::FullNodeConfig as Settings,
+    alerts::Alerts,
+    backup,
+    config::{Config, FullNodeConfig as Settings, Schema},
     limits, logging,
     metrics::Metrics,
     repo::{LockedRepo, Repo, RepoKind},
@@ -41,11 +44,12 @@ use lotus_runtime::{
 };
 use lotus_vm::FilecoinVm;
 
+pub(super) use self::store::Datastore;
 use self::{
     parts::{Chosen, GenesisFrom},
-    store::Datastore,
+    restore::Restoration,
 };
-use crate::{keystore, process, proofs, signals::EarlySignals};
+use crate::{common::alerts, keystore, process, proofs, signals::EarlySignals};
 
 /// How long services may take to wind down.
 const WIND_DOWN: Duration = Duration::from_secs(15);
@@ -88,6 +92,12 @@ pub(super) struct Daemon {
     /// Import chain state from a file whose states are trusted
     #[arg(long, value_name = "FILE")]
     import_snapshot: Option<PathBuf>,
+    /// Restore from backup file: only into a new repo; the chain begins with --genesis or --import-snapshot
+    #[arg(long, value_name = "FILE")]
+    restore: Option<PathBuf>,
+    /// Config file to use when restoring from backup
+    #[arg(long, value_name = "FILE", requires = "restore")]
+    restore_config: Option<PathBuf>,
     /// Halt the process after importing the chain
     #[arg(long)]
     halt_after_import: bool,
@@ -101,6 +111,9 @@ pub(super) struct Daemon {
     /// URL of that listener as providers see it, when it is not the listener's own address
     #[arg(long, value_name = "URL", env = "LOTUS_DEAL_DATA_URL")]
     deal_data_url: Option<String>,
+    /// Configuration to use in place of the repo's config.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Largest request that the API takes, in bytes
     #[arg(long, value_name = "BYTES")]
     api_max_req_size: Option<usize>,
@@ -127,24 +140,48 @@ impl Daemon {
         process::block_on(Box::pin(self.run(repo, out)))
     }
 
+    /// The repo's configuration, or that of the file which is named in its place.
+    fn configuration(
+        &self,
+        repo: &Repo,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Config> {
+        let Some(file) = &self.config else {
+            return Ok(repo.config(env)?);
+        };
+        // The repo's own may be missing, one that is asked for may not.
+        std::fs::metadata(file).with_context(|| format!("reading {}", file.display()))?;
+        Ok(Config::load(Schema::FULL_NODE, file, env)?)
+    }
+
     async fn run(&self, repo: Option<&str>, out: &mut impl Write) -> anyhow::Result<bool> {
         let begun = Instant::now();
         let env = |name: &str| std::env::var(name).ok();
         let repo = Repo::locate(RepoKind::FullNode, repo, env)?;
         let network = process::find_network(self.network.as_deref(), &repo)?;
         lotus_types::address::set_mainnet_prefix(network.mainnet_addresses);
+        let restoration = self.restoration(&repo)?;
         repo.init()?;
-        let config = repo.config(env)?;
+        let locked = Arc::new(repo.lock()?);
+        if let Some(restoration) = &restoration {
+            restoration.put_config(&locked)?;
+        }
+        let config = self.configuration(&repo, env)?;
         let log = logging::init(&config.log_levels(), env)?;
         let config: Settings = config.view()?;
         if self.manage_fdlimit {
             limits::raise_file_limit(env);
         }
-        let locked = Arc::new(repo.lock()?);
+        let (alerts, watch) = alerts::begin(locked.path(), env, limits::COMFORTABLE);
         proofs::prepare(&network)?;
-        let datastore = Datastore::open(&locked)?;
+        let datastore = Datastore::open(&locked, restoration.as_ref())?;
         let vm = Arc::new(FilecoinVm::from_environment());
         let prepared = self.prepare(network, &datastore.stores, &vm, &locked, &config, log);
+        let prepared = prepared.and_then(|prepared| {
+            let restored = restoration.as_ref();
+            restored.map_or(Ok(()), |restored| restored.check(&datastore.stores))?;
+            Ok(prepared)
+        });
         let (mut node_config, chosen) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -159,12 +196,14 @@ impl Daemon {
             return Ok(true);
         }
         node_config.wallets = keystore::wallets(&config.wallet).await?;
+        node_config.alerts = alerts;
         let jwt = node_config.jwt.clone();
         let early = EarlySignals::catch()?;
         let supervisor = Supervisor::new(WIND_DOWN);
         let tasks = supervisor.tasks();
         let metrics = Metrics::new(&node_config::version());
         datastore.watch(&tasks);
+        tasks.background("process watch", watch.run(tasks.stop_token()));
         let node = lotus_node::start_full_node(node_config, &tasks, &metrics).await?;
         let address = self
             .serve(&node, &tasks, &metrics, &locked, &config, jwt)
@@ -201,6 +240,13 @@ impl Daemon {
         Ok((node_config, chosen))
     }
 
+    /// What is to be restored, read before anything is written.
+    fn restoration(&self, repo: &Repo) -> anyhow::Result<Option<Restoration>> {
+        let config = self.restore_config.as_deref();
+        let read = |path: &PathBuf| Restoration::read(path, config, repo);
+        self.restore.as_ref().map(read).transpose()
+    }
+
     fn source(&self) -> anyhow::Result<GenesisFrom<'_>> {
         Ok(
             match (
@@ -234,6 +280,8 @@ impl Daemon {
             lotus_beacon::schedule(&network, chosen.genesis.timestamp, Arc::clone(&clock))?;
         let mut net = NetConfig::new(network.name.clone(), node_config::agent());
         net.listen = process::tcp_only(&config.libp2p.listen_addresses);
+        net.connections.configure(&config.libp2p);
+        net.rules = Some(repo.path().join(process::BLOCKED_FILE));
         if self.bootstrap {
             net.bootstrap.clone_from(&network.bootstrap_peers);
         }
@@ -244,6 +292,14 @@ impl Daemon {
                 listen: self.deal_data_listen,
                 announce: self.deal_data_url.clone(),
             }),
+            alerts: Alerts::default(),
+            backup: BackupPlace {
+                repo: Some(repo.path().to_owned()),
+                base: std::env::var_os(backup::BASE_ENV)
+                    .filter(|base| !base.is_empty())
+                    .map(PathBuf::from),
+            },
+            read_only: false,
             default_max_fee: config.fees.default_max_fee.0.clone(),
             bootstrap_threshold: if self.bootstrap && !network.bootstrap_peers.is_empty() {
                 network.bootstrap_peer_threshold

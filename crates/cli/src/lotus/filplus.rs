@@ -2,8 +2,9 @@
 //!
 //! # Lotus parity
 //! `cli/filplus.go`. Lists come in the order of the state's maps (verifiers, clients) or by number
-//! (allocations, claims; Lotus prints those in a random order).
+//! (allocations, claims; Lotus prints those in a random order). `allocate` is ours.
 
+mod allocate;
 mod list;
 mod removal;
 
@@ -18,6 +19,7 @@ use lotus_rpc_api::full::FullNode;
 use lotus_types::{Address, BigInt, Message, TipsetKey, TokenAmount};
 
 use super::Context;
+use crate::format::Form;
 
 /// As far back as the chain goes.
 const NO_LIMIT: i64 = -1;
@@ -37,9 +39,9 @@ pub(super) enum Filplus {
         from: Address,
     },
     /// list all notaries
-    ListNotaries,
+    ListNotaries(Form),
     /// list all verified clients
-    ListClients,
+    ListClients(Form),
     /// check verified client remaining bytes
     CheckClientDatacap {
         /// Who has it
@@ -53,6 +55,7 @@ pub(super) enum Filplus {
         notary: Address,
     },
     SignRemoveDataCapProposal(removal::Sign),
+    Allocate(allocate::Allocate),
     ListAllocations(list::Allocations),
     ListClaims(list::Claims),
     /// remove expired allocations (if no allocations are specified all eligible allocations are
@@ -87,8 +90,8 @@ impl Filplus {
                 datacap,
                 from,
             } => grant(node, from, client, datacap, out).await?,
-            Self::ListNotaries => list::notaries(node, out).await?,
-            Self::ListClients => list::clients(node, out).await?,
+            Self::ListNotaries(form) => list::notaries(node, form, out).await?,
+            Self::ListClients(form) => list::clients(node, form, out).await?,
             Self::CheckClientDatacap { client } => {
                 let Some(held) = node.state_verified_client_status(client, head()).await? else {
                     anyhow::bail!("client {client} is not a verified client");
@@ -102,6 +105,7 @@ impl Filplus {
                 writeln!(out, "{left}")?;
             }
             Self::SignRemoveDataCapProposal(command) => command.run(node, out).await?,
+            Self::Allocate(command) => command.run(node, out).await?,
             Self::ListAllocations(command) => command.run(node, out).await?,
             Self::ListClaims(command) => command.run(node, out).await?,
             Self::RemoveExpiredAllocations {

@@ -3,8 +3,9 @@
 //! # Lotus parity
 //! Names, flags and layout of Lotus, and [`why`], which Lotus does not have. `gas-perf` prints what a
 //! miner would earn: the premium as far as the fee cap reaches; Lotus prints the greater of the two.
-//! The dialogue `mpool manage` is not there; `replace` does what it is for.
+//! `manage` is a dialogue of lines.
 
+mod manage;
 mod replace;
 mod stat;
 mod why;
@@ -17,9 +18,10 @@ use lotus_mpool::{Pooled, chains};
 use lotus_networks::policy::BLOCK_GAS_LIMIT;
 use lotus_rpc_api::full::FullNode;
 use lotus_types::{Address, MethodNum, SignedMessage, TipsetKey};
+use serde_json::json;
 
 use super::Context;
-use crate::format::write_json;
+use crate::format::{Form, write_json};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Mpool {
@@ -51,7 +53,11 @@ pub(super) enum Mpool {
         /// print gas performance for all mempool messages (default only prints for local)
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        form: Form,
     },
+    /// Look through the wallet's pending messages and replace them
+    Manage,
     Why(why::Why),
 }
 
@@ -70,6 +76,8 @@ pub(super) struct Pending {
     /// return messages from a given address
     #[arg(long)]
     from: Option<Address>,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// find a message in the mempool
@@ -84,6 +92,8 @@ pub(super) struct Find {
     /// search for messages with given method
     #[arg(long)]
     method: Option<MethodNum>,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Mpool {
@@ -112,8 +122,9 @@ impl Mpool {
                 let config = config.context("the new configuration cannot be read")?;
                 node.mpool_set_config(config).await?;
             }
-            Self::GasPerf { all } => gas_performance(node, all, out).await?,
-            Self::Why(why) => why.run(node, out).await?,
+            Self::GasPerf { all, form } => gas_performance(node, all, form, out).await?,
+            Self::Manage => Box::pin(manage::run(context, out)).await?,
+            Self::Why(why) => why.run(context, out).await?,
         }
         Ok(())
     }
@@ -139,13 +150,22 @@ async fn pending(node: &dyn FullNode, local: bool) -> anyhow::Result<Vec<SignedM
 
 impl Pending {
     async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
-        for message in pending(node, self.local).await? {
+        let mut messages = pending(node, self.local).await?;
+        messages.retain(|message| {
             let inner = &message.message;
-            let wanted = self.to.is_none_or(|to| to == inner.to)
-                && self.from.is_none_or(|from| from == inner.from);
-            if !wanted {
-                continue;
+            self.to.is_none_or(|to| to == inner.to)
+                && self.from.is_none_or(|from| from == inner.from)
+        });
+        if self.form.is_json() {
+            let cids = || messages.iter().map(SignedMessage::cid).collect::<Vec<_>>();
+            if self.cids {
+                write_json(out, &cids())?;
+            } else {
+                write_json(out, &messages)?;
             }
+            return Ok(());
+        }
+        for message in messages {
             if self.cids {
                 writeln!(out, "{}", message.cid())?;
             } else {
@@ -165,6 +185,9 @@ impl Find {
                 && self.from.is_none_or(|from| from == inner.from)
                 && self.method.is_none_or(|method| method == inner.method)
         });
+        if self.form.wrote(out, &found)? {
+            return Ok(());
+        }
         // Nothing found is Go's list that was never made.
         let found = (!found.is_empty()).then_some(found);
         write_json(out, &found)?;
@@ -203,6 +226,7 @@ async fn follow(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> 
 async fn gas_performance(
     node: &dyn FullNode,
     all: bool,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let messages = pending(node, !all).await?;
@@ -210,17 +234,26 @@ async fn gas_performance(
         .chain_head()
         .await
         .context("failed to get chain head")?;
+    let mut listed = Vec::new();
     for message in messages {
         let pooled = Pooled::new(message);
         let inner = &pooled.signed.message;
         let reward = chains::reward(&pooled, head.parent_base_fee());
         let performance = reward as f64 * BLOCK_GAS_LIMIT as f64 / inner.gas_limit.max(1) as f64;
+        if form.is_json() {
+            listed.push(json!({
+                "From": inner.from, "Nonce": inner.nonce, "Reward": reward.to_string(),
+                "Performance": performance,
+            }));
+            continue;
+        }
         writeln!(
             out,
             "{}\t{}\t{reward}\t{performance:.6}",
             inner.from, inner.nonce
         )?;
     }
+    form.wrote(out, &listed)?;
     Ok(())
 }
 

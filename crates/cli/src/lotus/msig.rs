@@ -20,7 +20,10 @@ use lotus_rpc_api::{full::FullNode, types::mpool::MessagePrototype};
 use lotus_types::{Address, Cid, MethodNum, Receipt, TokenAmount};
 
 use self::proposals::{AddPropose, Approve, Cancel, Create, Propose, Vested};
-use super::{Context, send};
+use super::{
+    Context,
+    send::{self, Sending},
+};
 
 /// Interact with a multisig wallet
 #[derive(Debug, clap::Args)]
@@ -60,8 +63,7 @@ impl Msig {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let mut at = At {
-            node: context.node,
-            force: context.force_send,
+            sending: context.sending(),
             confidence: self.confidence,
             out,
         };
@@ -71,8 +73,7 @@ impl Msig {
 
 /// Where a command works and what it waits for.
 struct At<'a> {
-    node: &'a dyn FullNode,
-    force: bool,
+    sending: Sending<'a>,
     confidence: u64,
     out: &'a mut dyn Write,
 }
@@ -92,7 +93,7 @@ impl Sender {
 impl At<'_> {
     /// Sends a message and says so.
     async fn send(&mut self, what: &str, message: MessagePrototype) -> anyhow::Result<Cid> {
-        let sent = send::publish(self.node, message, self.force, self.out)
+        let sent = send::publish(&self.sending, message, self.out)
             .await
             .context("publishing message")?;
         writeln!(self.out, "sent {what} in message:  {sent}")?;
@@ -100,9 +101,8 @@ impl At<'_> {
     }
 
     async fn wait(&self, message: Cid) -> anyhow::Result<Receipt> {
-        let wait = self
-            .node
-            .state_wait_msg(message, self.confidence, CHAIN_FINALITY, true);
+        let node = self.sending.node;
+        let wait = node.state_wait_msg(message, self.confidence, CHAIN_FINALITY, true);
         Ok(wait.await?.receipt)
     }
 
@@ -128,12 +128,13 @@ impl At<'_> {
         method: MethodNum,
         params: &impl serde::Serialize,
     ) -> anyhow::Result<MessagePrototype> {
-        let from = sender.address(self.node).await?;
+        let node = self.sending.node;
+        let from = sender.address(node).await?;
         let params = lotus_actors::call::params(params)?;
-        let proposal =
-            self.node
-                .msig_propose(msig, msig, TokenAmount::zero(), from, method, params);
-        Ok(proposal.await?)
+        let zero = TokenAmount::zero();
+        Ok(node
+            .msig_propose(msig, msig, zero, from, method, params)
+            .await?)
     }
 }
 
@@ -141,7 +142,7 @@ impl Command {
     async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
         match self {
             Self::Create(command) => command.run(at).await,
-            Self::Inspect(command) => command.run(at.node, at.out).await,
+            Self::Inspect(command) => command.run(at.sending.node, at.out).await,
             Self::Propose(command) => command.run(at).await,
             Self::Approve(command) => command.run(at).await,
             Self::Cancel(command) => command.run(at).await,

@@ -13,6 +13,7 @@ use lotus_rpc_api::{full::FullNode, types::paych::PaychGetOpts};
 use lotus_types::{Address, Cid, Receipt, TokenAmount};
 
 use super::Context;
+use crate::format::Form;
 
 /// As far back as the chain goes.
 const NO_LIMIT: i64 = -1;
@@ -22,7 +23,7 @@ const NO_LIMIT: i64 = -1;
 pub(super) enum Paych {
     AddFunds(AddFunds),
     /// List all locally registered payment channels
-    List,
+    List(Form),
     /// Interact with payment channel vouchers
     #[command(subcommand)]
     Voucher(Box<voucher::Voucher>),
@@ -37,6 +38,8 @@ pub(super) enum Paych {
         /// The channel
         #[arg(value_name = "channelAddress")]
         channel: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// Show the status of an active outbound payment channel by from/to addresses
     StatusByFromTo {
@@ -46,6 +49,8 @@ pub(super) enum Paych {
         /// Is paid
         #[arg(value_name = "toAddress")]
         to: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// Collect funds for a payment channel
     Collect {
@@ -91,8 +96,12 @@ impl Paych {
         let node = context.node;
         match self {
             Self::AddFunds(command) => command.run(node, out).await?,
-            Self::List => {
-                for channel in node.paych_list().await? {
+            Self::List(form) => {
+                let channels = node.paych_list().await?;
+                if form.wrote(out, &channels)? {
+                    return Ok(());
+                }
+                for channel in channels {
                     writeln!(out, "{channel}")?;
                 }
             }
@@ -102,11 +111,17 @@ impl Paych {
                 confirmed(node, message, "settle message").await?;
                 writeln!(out, "Settled channel {channel}")?;
             }
-            Self::Status { channel } => {
-                status::write(&node.paych_available_funds(channel).await?, out)?;
+            Self::Status { channel, form } => {
+                let funds = node.paych_available_funds(channel).await?;
+                if !form.wrote(out, &funds)? {
+                    status::write(&funds, out)?;
+                }
             }
-            Self::StatusByFromTo { from, to } => {
-                status::write(&node.paych_available_funds_by_from_to(from, to).await?, out)?;
+            Self::StatusByFromTo { from, to, form } => {
+                let funds = node.paych_available_funds_by_from_to(from, to).await?;
+                if !form.wrote(out, &funds)? {
+                    status::write(&funds, out)?;
+                }
             }
             Self::Collect { channel } => {
                 let message = node.paych_collect(channel).await?;

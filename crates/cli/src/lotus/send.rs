@@ -2,7 +2,12 @@
 //!
 //! # Lotus parity
 //! Gas is estimated and the message checked before it is signed; a failed check is told and nothing
-//! is sent, unless `--force-send`. There is no dialogue to repair a message (`--interactive`).
+//! is sent, unless `--force-send`. At a terminal (`--interactive`) the message can be repaired instead.
+//! As in Lotus nothing is asked about a receiver that is not on chain yet: a message may make it. More
+//! than the sender has is refused by the estimate already; here both amounts are named.
+
+mod fees;
+mod repair;
 
 use std::io::Write;
 
@@ -16,7 +21,10 @@ use lotus_rpc_api::{
 };
 use lotus_types::{Address, BigInt, Bytes, Cid, Gas, Message, MethodNum, TipsetKey, TokenAmount};
 
+pub(super) use fees::read_fee;
+
 use super::Context;
+use crate::dialogue::Person;
 
 /// Send funds between accounts
 #[derive(Debug, clap::Args)]
@@ -62,10 +70,13 @@ impl Send {
         context: &Context<'_>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        let node = context.node;
-        let force = self.force || context.force_send;
-        let prototype = self.prototype(node).await?;
-        let cid = publish(node, prototype, force, out)
+        if self.force {
+            eprintln!("'force' flag is deprecated, use global flag 'force-send'");
+        }
+        let mut sending = context.sending();
+        sending.force |= self.force;
+        let prototype = self.prototype(context.node).await?;
+        let cid = publish(&sending, prototype, out)
             .await
             .context("publishing message")?;
         writeln!(out, "{cid}")?;
@@ -119,39 +130,67 @@ async fn encode_params(
         .context("failed to decode json params")
 }
 
+/// How messages are sent.
+#[derive(Clone, Copy)]
+pub(super) struct Sending<'a> {
+    /// Through which node.
+    pub(super) node: &'a dyn FullNode,
+    /// Even when a check fails?
+    pub(super) force: bool,
+    /// Who is asked about a message whose checks fail.
+    pub(super) person: Option<&'a Person>,
+}
+
 /// Estimates gas, checks, signs and sends.
+///
+/// # Errors
+/// When the node takes it not, when a check fails and nobody is there to repair the message, or when
+/// somebody is and wants to send it no more.
 pub(super) async fn publish(
-    node: &dyn FullNode,
+    sending: &Sending<'_>,
     mut prototype: MessagePrototype,
-    force: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<Cid> {
-    prototype.message = node
-        .gas_estimate_message_gas(prototype.message, None, TipsetKey::default())
-        .await
-        .context("estimating gas")?;
-    if !force {
+    let node = sending.node;
+    prototype.message = estimated(node, prototype.message).await?;
+    if !sending.force {
         let failed = failed_checks(node, &prototype)
             .await
             .context("running checks")?;
-        if !failed.is_empty() {
-            writeln!(out, "Following checks have failed:")?;
-            let own = prototype.message.cid();
-            for check in failed {
-                let name = checks::name(check.code);
-                if check.cid == own {
-                    writeln!(out, "current message failed a check {name}: {}", check.err)?;
-                } else {
-                    writeln!(
-                        out,
-                        "{} message failed a check {name}: {}",
-                        check.cid, check.err
-                    )?;
-                }
+        match sending.person {
+            _ if failed.is_empty() => {}
+            Some(person) => prototype = repair::repair(node, person, prototype, failed).await?,
+            None => {
+                let told = told(&failed, &prototype.message.cid());
+                out.write_all(told.as_bytes())?;
+                anyhow::bail!("check has failed");
             }
-            anyhow::bail!("check has failed");
         }
     }
+    push(node, prototype).await
+}
+
+/// The message with what it leaves open about gas.
+async fn estimated(node: &dyn FullNode, message: Message) -> anyhow::Result<Message> {
+    let asked = node.gas_estimate_message_gas(message.clone(), None, TipsetKey::default());
+    let error = match asked.await {
+        Ok(message) => return Ok(message),
+        Err(error) => anyhow::Error::from(error).context("estimating gas"),
+    };
+    // The commonest reason is told by the VM in the words of its innards.
+    if let Ok(balance) = node.wallet_balance(message.from).await
+        && balance < message.value
+    {
+        let Message { from, value, .. } = message;
+        return Err(error.context(format!(
+            "{from} has {balance}, which is less than the {value} to be sent"
+        )));
+    }
+    Err(error)
+}
+
+/// Signs and sends.
+async fn push(node: &dyn FullNode, prototype: MessagePrototype) -> anyhow::Result<Cid> {
     let message = prototype.message;
     if !prototype.valid_nonce {
         return Ok(node.mpool_push_message(message, None).await?.cid());
@@ -162,6 +201,21 @@ pub(super) async fn publish(
         .await
         .context("signing")?;
     Ok(node.mpool_push(signed).await?)
+}
+
+/// Failed checks of the message `own` and of others, as Lotus tells them.
+fn told(failed: &[MessageCheckStatus], own: &Cid) -> String {
+    let mut text = "Following checks have failed:\n".to_owned();
+    for check in failed {
+        let which = if check.cid == *own {
+            "current".to_owned()
+        } else {
+            check.cid.to_string()
+        };
+        let name = checks::name(check.code);
+        text += &format!("{which} message failed a check {name}: {}\n", check.err);
+    }
+    text
 }
 
 /// What is wrong with the message, and with the sender's messages that wait already.

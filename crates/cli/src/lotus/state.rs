@@ -1,20 +1,21 @@
 //! `lotus state`: actors, miners and messages as of a tipset.
 
 mod actors;
+mod call;
+mod compute;
 mod messages;
 mod miners;
 
 use std::io::Write;
 
-use lotus_networks::policy;
 use lotus_rpc_api::full::FullNode;
-use lotus_types::{Address, ChainEpoch, Cid, DealId, SectorNumber, TipsetKey};
+use lotus_types::{Address, Cid, DealId, SectorNumber, TipsetKey};
 
 use super::{
     Context,
     tipset::{TipsetRef, key_of},
 };
-use crate::format::write_json;
+use crate::format::{Form, write_json};
 
 /// Interact with and query filecoin chain state
 #[derive(Debug, clap::Args)]
@@ -33,32 +34,45 @@ enum Query {
         /// One miner's, too
         #[arg(value_name = "minerAddress")]
         miner: Option<Address>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Query the sector set of a miner
     Sectors {
         /// Whose
         #[arg(value_name = "minerAddress")]
         miner: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// Query the active sector set of a miner
     ActiveSectors {
         /// Whose
         #[arg(value_name = "minerAddress")]
         miner: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// list all actors in the network
-    ListActors,
+    ListActors {
+        #[command(flatten)]
+        form: Form,
+    },
     /// list all miners in the network
     ListMiners {
         /// criteria to sort miners by (none, num-deals)
         #[arg(long)]
         sort_by: Option<String>,
+        #[command(flatten)]
+        form: Form,
     },
     /// Get the exact current circulating supply of Filecoin
     CirculatingSupply {
         /// calculates the approximation of the circulating supply used internally by the VM
         #[arg(long)]
         vm_supply: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Get miner sector info
     #[command(visible_alias = "sector-info")]
@@ -69,12 +83,16 @@ enum Query {
         /// Which
         #[arg(value_name = "sectorNumber")]
         sector: SectorNumber,
+        #[command(flatten)]
+        form: Form,
     },
     /// Print actor information
     GetActor {
         /// Which
         #[arg(value_name = "actorAddress")]
         address: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// Find corresponding ID address
     Lookup {
@@ -100,6 +118,8 @@ enum Query {
     ListMessages(messages::ListMessages),
     /// Replay a particular message
     Replay(messages::Replay),
+    ComputeState(compute::ComputeState),
+    Call(call::Call),
     /// Get the execution trace of a given message
     ExecTrace {
         /// Which
@@ -121,12 +141,16 @@ enum Query {
         /// Which
         #[arg(value_name = "messageCid")]
         message: Cid,
+        #[command(flatten)]
+        form: Form,
     },
     /// Retrieve miner information
     MinerInfo {
         /// Whose
         #[arg(value_name = "minerAddress")]
         miner: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// Inspect the storage market actor
     #[command(subcommand)]
@@ -138,12 +162,16 @@ enum Query {
         /// Whose
         #[arg(value_name = "minerAddress")]
         miner: Address,
+        #[command(flatten)]
+        form: Form,
     },
     /// Returns the built-in actor bundle manifest ID & system actor cids
     ActorCids {
         /// specify network version
         #[arg(long)]
         network_version: Option<u32>,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -153,6 +181,8 @@ enum Market {
     Balance {
         /// Whose
         address: Address,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -178,19 +208,31 @@ impl Query {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Power { miner } => miners::power(node, miner, key, out).await,
-            Self::Sectors { miner } => miners::sectors(node, miner, key, out).await,
-            Self::ActiveSectors { miner } => miners::active_sectors(node, miner, key, out).await,
-            Self::ListActors => actors::list(node, key, out).await,
-            Self::ListMiners { sort_by } => miners::list(node, sort_by.as_deref(), key, out).await,
-            Self::CirculatingSupply { vm_supply } => {
-                actors::circulating_supply(node, vm_supply, key, out).await
+            Self::Power { miner, form } => miners::power(node, miner, key, form, out).await,
+            Self::Sectors { miner, form } => {
+                let sectors = node.state_miner_sectors(miner, None, key).await?;
+                miners::write_sectors(&sectors, form, out)
             }
-            Self::Sector { miner, sector } => {
+            Self::ActiveSectors { miner, form } => {
+                let sectors = node.state_miner_active_sectors(miner, key).await?;
+                miners::write_sectors(&sectors, form, out)
+            }
+            Self::ListActors { form } => actors::list(node, key, form, out).await,
+            Self::ListMiners { sort_by, form } => {
+                miners::list(node, sort_by.as_deref(), key, form, out).await
+            }
+            Self::CirculatingSupply { vm_supply, form } => {
+                actors::circulating_supply(node, vm_supply, key, form, out).await
+            }
+            Self::Sector {
+                miner,
+                sector,
+                form,
+            } => {
                 let tipset = tipset.unwrap_or(&TipsetRef::Head).load(node).await?;
-                miners::sector(node, miner, sector, &tipset, out).await
+                miners::sector(node, (miner, sector), &tipset, form, out).await
             }
-            Self::GetActor { address } => actors::get(node, address, key, out).await,
+            Self::GetActor { address, form } => actors::get(node, address, key, form, out).await,
             Self::Lookup { address, reverse } => {
                 let found = if reverse {
                     node.state_account_key(address, key).await?
@@ -209,16 +251,21 @@ impl Query {
                 command.run(node, tipset, out).await
             }
             Self::Replay(command) => command.run(node, out).await,
+            Self::ComputeState(command) => Box::pin(command.run(node, tipset, out)).await,
+            Self::Call(command) => command.run(node, key, out).await,
             Self::ExecTrace { message } => messages::exec_trace(node, message, out).await,
             Self::GetDeal { deal } => Ok(write_json(
                 out,
                 &node.state_market_storage_deal(deal, key).await?,
             )?),
             Self::WaitMsg(command) => command.run(node, out).await,
-            Self::SearchMsg { message } => messages::search(node, message, out).await,
-            Self::MinerInfo { miner } => miners::info(node, miner, key, out).await,
-            Self::Market(Market::Balance { address }) => {
+            Self::SearchMsg { message, form } => messages::search(node, message, form, out).await,
+            Self::MinerInfo { miner, form } => miners::info(node, miner, key, form, out).await,
+            Self::Market(Market::Balance { address, form }) => {
                 let balance = node.state_market_balance(address, key).await?;
+                if form.wrote(out, &balance)? {
+                    return Ok(());
+                }
                 writeln!(out, "Escrow: {}", balance.escrow)?;
                 Ok(writeln!(out, "Locked: {}", balance.locked)?)
             }
@@ -226,15 +273,16 @@ impl Query {
                 let version = node.state_network_version(key).await?;
                 Ok(writeln!(out, "Network Version: {version}")?)
             }
-            Self::MinerProvingDeadline { miner } => {
-                miners::proving_deadline(node, miner, key, out).await
+            Self::MinerProvingDeadline { miner, form } => {
+                miners::proving_deadline(node, miner, key, form, out).await
             }
-            Self::ActorCids { network_version } => {
-                actors::code_cids(node, network_version, key, out).await
-            }
+            Self::ActorCids {
+                network_version,
+                form,
+            } => actors::code_cids(node, network_version, key, form, out).await,
         }
     }
 }
 
-/// Epochs that a search for messages goes back when no height is given: a day.
-const DEFAULT_LOOKBACK: ChainEpoch = policy::EPOCHS_IN_DAY;
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,8 @@ use lotus_rpc_api::{
 };
 use lotus_types::{Cid, Tipset};
 
-use super::{Context, unix_seconds};
-use crate::format::list;
+use super::{Context, tipset::Named, unix_seconds};
+use crate::format::{Form, Paint, list};
 
 /// Pause between two looks at the node.
 const TICK: Duration = Duration::from_millis(250);
@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(250);
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Sync {
     /// check sync status
-    Status,
+    Status(Form),
     /// Wait for sync to be complete
     Wait {
         /// don't exit after node is synced
@@ -48,6 +48,8 @@ pub(super) enum Sync {
         #[arg(value_name = "blockCid")]
         cid: Cid,
     },
+    /// mark a certain tipset as checkpointed; the node will never fork away from this tipset
+    Checkpoint(Named),
 }
 
 /// Check node status
@@ -56,6 +58,8 @@ pub(super) struct Status {
     /// include chain health status
     #[arg(long)]
     chain: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Sync {
@@ -66,7 +70,12 @@ impl Sync {
     ) -> anyhow::Result<()> {
         let node = context.node;
         match self {
-            Self::Status => status(&node.sync_state().await?, out)?,
+            Self::Status(form) => {
+                let state = node.sync_state().await?;
+                if !form.wrote(out, &state)? {
+                    status(&state, context.paint, out)?;
+                }
+            }
             Self::Wait { watch } => wait(node, watch, out).await?,
             Self::MarkBad { cid } => node.sync_mark_bad(cid).await?,
             Self::UnmarkBad { all: true, .. } => node.sync_unmark_all_bad().await?,
@@ -75,6 +84,7 @@ impl Sync {
                     node.sync_unmark_bad(cid).await?;
                 }
             }
+            Self::Checkpoint(named) => node.sync_checkpoint(named.key(node).await?).await?,
             Self::CheckBad { cid } => {
                 let reason = node.sync_check_bad(cid).await?;
                 if reason.is_empty() {
@@ -103,7 +113,7 @@ fn heights(sync: &ActiveSync) -> (i64, i64, i64) {
     )
 }
 
-fn status(state: &SyncState, out: &mut dyn Write) -> anyhow::Result<()> {
+fn status(state: &SyncState, paint: Paint, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "sync status:")?;
     for sync in &state.active_syncs {
         let (_, target, apart) = heights(sync);
@@ -119,7 +129,7 @@ fn status(state: &SyncState, out: &mut dyn Write) -> anyhow::Result<()> {
             writeln!(out, "\tElapsed: {:?}", sync.start.until(end))?;
         }
         if sync.stage == SyncStage::SyncErrored {
-            writeln!(out, "\tError: {}", sync.message)?;
+            writeln!(out, "\tError: {}", paint.red(&sync.message))?;
         }
     }
     Ok(())
@@ -183,6 +193,9 @@ impl Status {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let status = context.node.node_status(self.chain).await?;
+        if self.form.wrote(out, &status)? {
+            return Ok(());
+        }
         writeln!(out, "Sync Epoch: {}", status.sync_status.epoch)?;
         writeln!(out, "Epochs Behind: {}", status.sync_status.behind)?;
         writeln!(

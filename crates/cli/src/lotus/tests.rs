@@ -2,6 +2,7 @@
 //! head, asked the same.
 
 mod accounts;
+mod listings;
 mod recorded;
 
 use std::{path::Path, sync::Arc};
@@ -20,6 +21,15 @@ const RECEIVER: &str = "t1dqe4sv5p4onllkkkiiyhps7cbtnxwqeslnjvwoa";
 
 /// Runs a command line without a process, against a node that a test has made.
 pub(super) async fn run_lotus(node: ApiClient, args: &[&str]) -> Ended {
+    run_answering(node, args, None).await
+}
+
+/// The same, and somebody is there to be asked.
+pub(super) async fn run_answering(
+    node: ApiClient,
+    args: &[&str],
+    person: Option<&Person>,
+) -> Ended {
     let all = std::iter::once("lotus").chain(args.iter().copied());
     let lotus = match Lotus::parse(all.map(OsString::from)) {
         Ok(lotus) => lotus,
@@ -35,11 +45,14 @@ pub(super) async fn run_lotus(node: ApiClient, args: &[&str]) -> Ended {
     let daemon = Connected {
         api,
         address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
+        info: None,
     };
     let context = Context {
         node: &*daemon.api,
         daemon: &daemon,
         force_send: lotus.force_send,
+        paint: crate::format::Paint::default(),
+        person,
     };
     let mut out = Vec::new();
     let done = Box::pin(lotus.command.ask(&context, &mut out)).await;
@@ -198,6 +211,23 @@ async fn a_tipset_by_height_is_what_is_asked_about() {
         json!(node.head()),
         "the tipset at 672 is not the head"
     );
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_set_by_height_or_key() {
+    let node = Recorded::mock_chain().answer("SyncCheckpoint", json!(null));
+    let head = json!(node.head());
+    let cid = head[0]["/"].as_str().expect("a CID");
+    for args in [
+        ["sync", "checkpoint", cid],
+        ["sync", "checkpoint", "--epoch=700"],
+    ] {
+        let ended = run(&node, &args).await;
+        assert_eq!(ended.exit, 0, "{args:?}: {}", ended.stderr);
+    }
+    assert_eq!(node.asked("SyncCheckpoint"), [json!([head]), json!([head])]);
+    let ended = run(&node, &["sync", "checkpoint"]).await;
+    assert!(ended.stderr.contains("name a tipset"), "{}", ended.stderr);
 }
 
 #[tokio::test]

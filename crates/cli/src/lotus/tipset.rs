@@ -39,6 +39,24 @@ impl FromStr for TipsetRef {
 }
 
 impl TipsetRef {
+    /// One tipset of several arguments: a tipset's CIDs may stand apart.
+    ///
+    /// # Errors
+    /// When there is none, or more than one tipset.
+    pub(crate) fn joined(parts: Vec<Self>) -> Result<Self, String> {
+        let mut parts = parts.into_iter();
+        let first = parts
+            .next()
+            .ok_or("name a tipset: the CIDs of its blocks, @HEIGHT, or an epoch with --epoch")?;
+        parts.try_fold(first, |all, part| match (all, part) {
+            (Self::Key(all), Self::Key(part)) => {
+                let cids = all.cids().iter().chain(part.cids());
+                Ok(Self::Key(cids.copied().collect()))
+            }
+            _ => Err("name one tipset: @head, @HEIGHT or the CIDs of its blocks".to_owned()),
+        })
+    }
+
     /// The tipset.
     pub(crate) async fn load(&self, node: &dyn FullNode) -> anyhow::Result<Tipset> {
         let head = || async { node.chain_head().await.context("asking for the head") };
@@ -57,6 +75,28 @@ impl TipsetRef {
                     .await?)
             }
         }
+    }
+}
+
+/// A tipset that a command must be given.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Named {
+    /// the tipset at this epoch
+    #[arg(long, conflicts_with = "tipset")]
+    epoch: Option<ChainEpoch>,
+    /// CIDs of the tipset's blocks, @HEIGHT or @head
+    #[arg(value_name = "tipsetkey")]
+    tipset: Vec<TipsetRef>,
+}
+
+impl Named {
+    /// Its key.
+    pub(crate) async fn key(self, node: &dyn FullNode) -> anyhow::Result<TipsetKey> {
+        let named = match self.epoch {
+            Some(height) => TipsetRef::Height(height),
+            None => TipsetRef::joined(self.tipset).map_err(anyhow::Error::msg)?,
+        };
+        Ok(named.load(node).await?.key().clone())
     }
 }
 
@@ -84,6 +124,18 @@ mod tests {
             panic!("a key");
         };
         assert_eq!(key.cids().len(), 2);
+    }
+
+    #[test]
+    fn cids_may_stand_apart() {
+        let cid = "bafy2bzacecnamqgqmifpluoeldx7zzglxcljo6oja4vrmtj7432rphldpdmm2";
+        let one = || cid.parse::<TipsetRef>().expect("a key");
+        let Ok(TipsetRef::Key(key)) = TipsetRef::joined(vec![one(), one()]) else {
+            panic!("a key");
+        };
+        assert_eq!(key.cids().len(), 2);
+        assert!(TipsetRef::joined(vec![one(), TipsetRef::Head]).is_err());
+        assert!(TipsetRef::joined(Vec::new()).is_err());
     }
 
     #[test]

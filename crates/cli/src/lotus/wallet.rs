@@ -14,10 +14,11 @@ use anyhow::Context as _;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use lotus_rpc_api::full::FullNode;
 use lotus_types::{Address, KeyType, Signature};
+use serde_json::json;
 
 use self::{key_format::KeyFormat, list::List, market::Market};
 use super::{Context, unix_seconds};
-use crate::keystore::Conversion;
+use crate::{format::Form, keystore::Conversion};
 
 pub(crate) use list::is_actor_not_found;
 
@@ -35,6 +36,8 @@ pub(super) enum Wallet {
     Balance {
         /// The default address when none is given
         address: Option<Address>,
+        #[command(flatten)]
+        form: Form,
     },
     /// export keys
     Export {
@@ -116,7 +119,7 @@ impl Wallet {
                 writeln!(out, "{}", node.wallet_new(kind).await?)?;
             }
             Self::List(flags) => flags.run(node, out).await?,
-            Self::Balance { address } => balance(node, address, out).await?,
+            Self::Balance { address, form } => balance(node, address, form, out).await?,
             Self::Export { address } => {
                 let key = node.wallet_export(address).await?;
                 writeln!(out, "{}", *key_format::export(&key)?)?;
@@ -183,6 +186,7 @@ impl Wallet {
 async fn balance(
     node: &dyn FullNode,
     address: Option<Address>,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let address = match address {
@@ -190,6 +194,9 @@ async fn balance(
         None => node.wallet_default_address().await?,
     };
     let balance = node.wallet_balance(address).await?;
+    if form.wrote(out, &json!({ "Address": address, "Balance": balance }))? {
+        return Ok(());
+    }
     if balance.is_zero() && !is_in_sync(node).await? {
         writeln!(
             out,

@@ -17,11 +17,12 @@ use lotus_rpc_api::{
     types::worker::{TaskType, WorkerStats},
 };
 use lotus_types::{Address, Tipset, TipsetKey, TokenAmount};
+use serde_json::json;
 
 use super::{Context, states};
 use crate::{
-    common::unix_seconds,
-    format::{go_duration, go_time, list},
+    common::{health, unix_seconds},
+    format::{Form, Paint, go_duration, go_time, list, write_json},
     lotus::block_delay,
 };
 
@@ -35,6 +36,8 @@ pub(super) struct Info {
     /// Log of produced <blocks> newest blocks and rewards(Miner Fee excluded)
     #[arg(long, value_name = "COUNT")]
     blocks: Option<usize>,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Info {
@@ -42,17 +45,30 @@ impl Info {
         let (miner, node) = (context.miner().await?, context.node().await?);
         let delay = block_delay(node).await?;
         let head = node.chain_head().await?;
-        write_process(miner, out).await?;
-        writeln!(out, "Chain: {}", chain_health(&head, delay))?;
-        write_alerts(miner, out).await?;
+        let paint = context.paint;
         let actor = context.actor().await?;
-        power::write(node, actor, delay, out).await?;
+        let power = power::Power::load(node, actor).await?;
+        let money = money::Money::load(node, actor).await?;
+        if self.form.is_json() {
+            let shown = json!({
+                "Miner": actor, "Head": head.height(), "HeadTime": head.min_timestamp(),
+                "BaseFee": head.parent_base_fee(), "Power": power, "Money": money,
+                "Subsystems": miner.runtime_subsystems().await?,
+                "StartTime": miner.start_time().await?,
+                "Sectors": miner.sectors_summary().await?, "Workers": miner.worker_stats().await?,
+            });
+            return Ok(write_json(out, &shown)?);
+        }
+        write_process(miner, out).await?;
+        writeln!(out, "Chain: {}", chain_health(&head, delay, paint))?;
+        write_alerts(miner, paint, out).await?;
+        power.write(actor, delay, paint, out)?;
         writeln!(out)?;
-        money::write(node, actor, out).await?;
+        money.write(paint, out)?;
         writeln!(out)?;
         if !self.hide_sectors_info {
             writeln!(out, "Sectors:")?;
-            write_sectors(miner, out).await?;
+            write_sectors(miner, paint, out).await?;
         }
         if let Some(count) = self.blocks {
             writeln!(out, "Produced newest blocks:")?;
@@ -79,31 +95,26 @@ async fn write_process(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow:
 }
 
 /// How old the head is, and what gas costs: `[sync ok] [basefee 100 aFIL]`.
-fn chain_health(head: &Tipset, delay: u64) -> String {
+fn chain_health(head: &Tipset, delay: u64, paint: Paint) -> String {
     let age = unix_seconds().saturating_sub(head.min_timestamp());
-    let behind = go_duration(Duration::from_secs(age));
-    let sync = if age < delay.saturating_mul(3) / 2 {
-        "[sync ok]".to_owned()
-    } else if age < delay.saturating_mul(5) {
-        format!("[sync slow ({behind} behind)]")
-    } else {
-        format!("[sync behind! ({behind} behind)]")
-    };
-    let fee = head.blocks().first().map(|block| &block.parent_base_fee);
-    let fee = fee.map_or_else(String::new, |fee| format!(" [basefee {}]", fee.to_short()));
-    sync + &fee
+    let sync = health::sync(age, delay, paint);
+    let fee = health::priced(head.parent_base_fee(), paint);
+    format!("[{sync}] [basefee {fee}]")
 }
 
-async fn write_alerts(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn write_alerts(
+    miner: &dyn StorageMiner,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     // What an operator should know is told when there is something to tell it.
     match miner.log_alerts().await {
         Ok(alerts) => {
             let active = alerts.iter().filter(|alert| alert.active).count();
             if active > 0 {
-                writeln!(
-                    out,
-                    "⚠ {active} Active alerts (check lotus-miner log alerts)"
-                )?;
+                let told = paint.red(format!("⚠ {active} Active alerts"));
+                let command = paint.yellow("lotus-miner log alerts");
+                writeln!(out, "{told} (check {command})")?;
             }
         }
         Err(error) if error.is_not_supported() => {}
@@ -112,13 +123,18 @@ async fn write_alerts(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
-async fn write_sectors(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn write_sectors(
+    miner: &dyn StorageMiner,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let summary = miner.sectors_summary().await?;
     let total: i64 = summary.values().sum();
     writeln!(out, "\tTotal: {total}")?;
     for state in states::in_order(summary.keys()) {
         let count = summary.get(state).copied().unwrap_or(0);
-        writeln!(out, "\t{state}: {count}")?;
+        let text = format!("{state}: {count}");
+        writeln!(out, "\t{}", states::shown_as(&text, state, paint))?;
     }
     Ok(())
 }

@@ -5,31 +5,38 @@ use std::io::Write;
 use anyhow::Context as _;
 use lotus_rpc_api::miner::StorageMiner;
 use lotus_types::Cid;
+use serde_json::json;
 
-use crate::format::Table;
+use crate::format::{Form, Table};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Pieces {
     /// list registered pieces
     #[command(name = "list-pieces")]
-    List,
+    List(Form),
     /// list registered payload CIDs
     ListCids {
         /// With where they lie
         #[arg(short, long)]
         verbose: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// get registered information for a given piece CID
     PieceInfo {
         /// CommP
         #[arg(value_name = "piece CID")]
         piece: Cid,
+        #[command(flatten)]
+        form: Form,
     },
     /// get registered information for a given payload CID
     CidInfo {
         /// A block
         #[arg(value_name = "payload CID")]
         payload: Cid,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -40,19 +47,33 @@ impl Pieces {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         match self {
-            Self::List => {
-                for piece in miner.pieces_list_pieces().await? {
+            Self::List(form) => {
+                let pieces = miner.pieces_list_pieces().await?;
+                if form.wrote(out, &pieces)? {
+                    return Ok(());
+                }
+                for piece in pieces {
                     writeln!(out, "{piece}")?;
                 }
             }
-            Self::ListCids { verbose: false } => {
-                for payload in miner.pieces_list_cid_infos().await? {
+            Self::ListCids {
+                verbose: false,
+                form,
+            } => {
+                let payloads = miner.pieces_list_cid_infos().await?;
+                if form.wrote(out, &payloads)? {
+                    return Ok(());
+                }
+                for payload in payloads {
                     writeln!(out, "{payload}")?;
                 }
             }
-            Self::ListCids { verbose: true } => list_places(miner, out).await?,
-            Self::PieceInfo { piece } => {
+            Self::ListCids { form, .. } => list_places(miner, form, out).await?,
+            Self::PieceInfo { piece, form } => {
                 let info = miner.pieces_get_piece_info(piece).await?;
+                if form.wrote(out, &info)? {
+                    return Ok(());
+                }
                 writeln!(out, "Piece:  {}", info.piece_cid)?;
                 writeln!(out, "Deals:")?;
                 let mut table = Table::open(&["DealID", "SectorID", "Length", "Offset"]);
@@ -66,8 +87,11 @@ impl Pieces {
                 }
                 table.write(out)?;
             }
-            Self::CidInfo { payload } => {
+            Self::CidInfo { payload, form } => {
                 let info = miner.pieces_get_cid_info(payload).await?;
+                if form.wrote(out, &info)? {
+                    return Ok(());
+                }
                 writeln!(out, "Info for:  {}", info.cid)?;
                 let mut table = Table::open(&["PieceCid", "Offset", "Size"]);
                 for place in info.locations {
@@ -84,7 +108,12 @@ impl Pieces {
     }
 }
 
-async fn list_places(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn list_places(
+    miner: &dyn StorageMiner,
+    form: Form,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut listed = Vec::new();
     let mut table = Table::new(&[
         "CID",
         "Piece",
@@ -104,6 +133,13 @@ async fn list_places(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::R
             let piece = miner.pieces_get_piece_info(place.piece_cid).await;
             let piece = piece.with_context(|| format!("finding the piece {}", place.piece_cid))?;
             for deal in piece.deals {
+                if form.is_json() {
+                    listed.push(json!({
+                        "CID": payload, "PieceCID": place.piece_cid, "BlockOffset": place.offset,
+                        "BlockSize": place.size, "Deal": deal,
+                    }));
+                    continue;
+                }
                 table.row([
                     payload.to_string(),
                     place.piece_cid.to_string(),
@@ -116,6 +152,9 @@ async fn list_places(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::R
                 ]);
             }
         }
+    }
+    if form.wrote(out, &listed)? {
+        return Ok(());
     }
     Ok(table.write(out)?)
 }

@@ -8,10 +8,11 @@ use std::{io::Write, time::Instant};
 use anyhow::Context as _;
 use lotus_rpc_api::{full::FullNode, types::state::Partition};
 use lotus_types::{Address, SectorNumber, TipsetKey};
+use serde_json::json;
 
 use super::{Context, sealing};
 use crate::{
-    format::{MOST_NUMBERS, Table, epoch_date, epoch_time, go_duration, write_json},
+    format::{Colour, Form, MOST_NUMBERS, Table, epoch_date, epoch_time, go_duration, write_json},
     lotus::block_delay,
 };
 
@@ -23,19 +24,26 @@ pub(super) const NO_LIMIT: i64 = -1;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Proving {
     /// View current state information
-    Info,
+    Info(Form),
     /// View the current proving period deadlines information
     Deadlines {
         /// Count all sectors (only live sectors are counted by default)
         #[arg(short, long)]
         all: bool,
+        #[command(flatten)]
+        form: Form,
     },
     Deadline(deadlines::Deadline),
     /// View the currently known proving faulty sectors information
-    Faults,
+    Faults(Form),
     Check(check::Check),
     /// list workers
-    Workers,
+    Workers {
+        #[command(flatten)]
+        colour: Colour,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Compute simulated proving tasks
     #[command(subcommand)]
     Compute(Compute),
@@ -64,12 +72,15 @@ pub(super) enum Compute {
 impl Proving {
     pub(super) async fn run(self, context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
-            Self::Info => Box::pin(info(context, out)).await,
-            Self::Deadlines { all } => deadlines::list(context, all, out).await,
+            Self::Info(form) => Box::pin(info(context, form, out)).await,
+            Self::Deadlines { all, form } => deadlines::list(context, all, form, out).await,
             Self::Deadline(command) => command.run(context, out).await,
-            Self::Faults => faults(context, out).await,
+            Self::Faults(form) => faults(context, form, out).await,
             Self::Check(command) => Box::pin(command.run(context, out)).await,
-            Self::Workers => sealing::workers(context.miner().await?, false, out).await,
+            Self::Workers { colour, form } => {
+                let paint = colour.paint(context.paint);
+                sealing::workers(context.miner().await?, false, paint, form, out).await
+            }
             Self::Compute(Compute::WindowedPost { deadline }) => {
                 let miner = context.miner().await?;
                 let start = Instant::now();
@@ -116,7 +127,7 @@ async fn partitions(
         .0)
 }
 
-async fn info(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn info(context: &Context, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let (actor, node) = (context.actor().await?, context.node().await?);
     let delay = block_delay(node).await?;
     let head = node.chain_head().await.context("getting chain head")?;
@@ -136,6 +147,13 @@ async fn info(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
     let current: u64 = current.map_or(0, |partitions| {
         partitions.iter().map(|p| p.live_sectors.len()).sum()
     });
+    if form.is_json() {
+        let shown = json!({
+            "Miner": actor, "Deadline": deadline, "LiveSectors": live, "Faults": faults,
+            "Recovering": recovering, "DeadlineSectors": current,
+        });
+        return Ok(write_json(out, &shown)?);
+    }
     // Whole per cents, as Lotus counts them.
     let share = faults.saturating_mul(100).checked_div(live).unwrap_or(0);
 
@@ -148,7 +166,7 @@ async fn info(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
     let next = deadline
         .period_start
         .saturating_add(deadline.proving_period);
-    writeln!(out, "Miner: {actor}")?;
+    writeln!(out, "Miner: {}", context.paint.blue(actor))?;
     writeln!(out, "Current Epoch:           {now}")?;
     writeln!(out, "Proving Period Boundary: {boundary}")?;
     writeln!(
@@ -177,18 +195,28 @@ async fn info(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn faults(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn faults(context: &Context, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let (actor, node) = (context.actor().await?, context.node().await?);
     let all = all_partitions(node, actor, &TipsetKey::default()).await?;
-    writeln!(out, "Miner: {actor}")?;
-    let mut table = Table::open(&["deadline", "partition", "sectors"]);
+    let mut found = Vec::new();
     for (deadline, partitions) in all.iter().enumerate() {
         for (index, partition) in partitions.iter().enumerate() {
             let faulty = partition.faulty_sectors.numbers(MOST_NUMBERS);
             for sector in faulty.map_err(anyhow::Error::msg)? {
-                table.row([deadline.to_string(), index.to_string(), sector.to_string()]);
+                found.push((deadline, index, sector));
             }
         }
+    }
+    if form.is_json() {
+        let listed = found.iter().map(|(deadline, partition, sector)| {
+            json!({ "Deadline": deadline, "Partition": partition, "SectorNumber": sector })
+        });
+        return Ok(write_json(out, &listed.collect::<Vec<_>>())?);
+    }
+    writeln!(out, "Miner: {}", context.paint.blue(actor))?;
+    let mut table = Table::open(&["deadline", "partition", "sectors"]);
+    for (deadline, index, sector) in found {
+        table.row([deadline.to_string(), index.to_string(), sector.to_string()]);
     }
     Ok(table.write(out)?)
 }

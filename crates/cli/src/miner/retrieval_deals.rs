@@ -4,8 +4,9 @@ use std::io::Write;
 
 use lotus_rpc_api::miner::StorageMiner;
 use lotus_types::TokenAmount;
+use serde_json::json;
 
-use crate::format::{Table, compact_size, read_size};
+use crate::format::{Form, Table, compact_size, read_size};
 
 /// Bytes of a GiB, in which prices are named.
 const GIB: u64 = 1 << 30;
@@ -18,13 +19,13 @@ pub(super) enum RetrievalDeals {
     SetAsk(SetAsk),
     /// Get the provider's current retrieval ask configured by the provider in the ask-store using the
     /// set-ask CLI command
-    GetAsk,
+    GetAsk(Form),
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Selection {
     /// List retrieval deal proposal selection criteria
-    List,
+    List(Form),
     /// Reset retrieval deal proposal selection criteria to default values
     Reset,
     /// Configure criteria which necessitate automatic rejection
@@ -64,8 +65,11 @@ impl RetrievalDeals {
         match self {
             Self::Selection(command) => command.run(miner, out).await,
             Self::SetAsk(command) => command.run(miner).await,
-            Self::GetAsk => {
+            Self::GetAsk(form) => {
                 let ask = miner.market_get_retrieval_ask().await?;
+                if form.wrote(out, &ask)? {
+                    return Ok(());
+                }
                 let mut table = Table::open(&[
                     "Price per Byte",
                     "Unseal Price",
@@ -87,9 +91,12 @@ impl RetrievalDeals {
 impl Selection {
     async fn run(self, miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
-            Self::List => {
+            Self::List(form) => {
                 let online = miner.deals_consider_online_retrieval_deals().await?;
                 let offline = miner.deals_consider_offline_retrieval_deals().await?;
+                if form.wrote(out, &json!({ "Online": online, "Offline": offline }))? {
+                    return Ok(());
+                }
                 writeln!(out, "considering online retrieval deals: {online}")?;
                 writeln!(out, "considering offline retrieval deals: {offline}")?;
             }

@@ -19,6 +19,7 @@ use lotus_networks::Network;
 use lotus_rpc::{JwtSecret, Limits, Server, Verifier};
 use lotus_rpc_api::{Permission, full::FullNode};
 use lotus_runtime::{
+    alerts::Alerts,
     clock::system_clock,
     config::MinerConfig as Settings,
     limits, logging,
@@ -38,7 +39,7 @@ use lotus_storage_node::{
 use tokio::net::TcpListener;
 
 use super::{Globals, init};
-use crate::{connect, process, proofs};
+use crate::{common::alerts, connect, process, proofs};
 
 /// How long services may take to wind down.
 const WIND_DOWN: Duration = Duration::from_secs(15);
@@ -91,6 +92,8 @@ impl Run {
         if self.manage_fdlimit {
             limits::raise_file_limit(env);
         }
+        let wanted_files = limits::COMFORTABLE_FOR_A_MINER;
+        let (alerts, watch) = alerts::begin(locked.path(), env, wanted_files);
         if self.enable_gpu_proving {
             tracing::debug!("proofs are made without GPU");
         }
@@ -109,10 +112,12 @@ impl Run {
 
         let supervisor = Supervisor::new(WIND_DOWN);
         let tasks = supervisor.tasks();
+        tasks.background("process watch", watch.run(tasks.stop_token()));
         let metrics = Metrics::new(&version());
         let running = start_storage_node(
             StorageNodeConfig {
                 log: Some(log),
+                alerts,
                 ..node_config
             },
             &tasks,
@@ -207,6 +212,8 @@ fn node_config(
     let mut net = NetConfig::new(network.name.clone(), agent());
     let (prover, verifier) = (proofs::prover(&network), proofs::verifier(&network));
     net.listen = process::tcp_only(&settings.libp2p.listen_addresses);
+    net.connections.configure(&settings.libp2p);
+    net.rules = Some(repo.path().join(process::BLOCKED_FILE));
     Ok(StorageNodeConfig {
         miner,
         network: Arc::new(network),
@@ -222,6 +229,7 @@ fn node_config(
         net,
         jwt: jwt.clone(),
         log: None,
+        alerts: Alerts::default(),
         url,
         settings,
     })

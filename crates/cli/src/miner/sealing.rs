@@ -15,11 +15,15 @@ use lotus_rpc_api::{
     },
 };
 use lotus_types::RegisteredSealProof;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::info::{WorkerType, worker_type};
+use super::{
+    Context,
+    info::{WorkerType, worker_type},
+};
 use crate::{
-    format::{Table, go_duration, size, write_json},
+    format::{Colour, Form, Paint, Table, go_duration, size, write_json},
     worker::by_priority,
 };
 
@@ -35,9 +39,18 @@ pub(super) enum Sealing {
         /// show returned but not consumed calls
         #[arg(long)]
         show_ret_done: bool,
+        #[command(flatten)]
+        colour: Colour,
+        #[command(flatten)]
+        form: Form,
     },
     /// list workers
-    Workers,
+    Workers {
+        #[command(flatten)]
+        colour: Colour,
+        #[command(flatten)]
+        form: Form,
+    },
     /// Dump internal scheduler state
     SchedDiag {
         /// Let it schedule first
@@ -56,14 +69,18 @@ pub(super) enum Sealing {
 }
 
 impl Sealing {
-    pub(super) async fn run(
-        self,
-        miner: &dyn StorageMiner,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
+    pub(super) async fn run(self, context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
+        let miner = context.miner().await?;
         match self {
-            Self::Jobs { show_ret_done } => jobs(miner, show_ret_done, out).await,
-            Self::Workers => workers(miner, true, out).await,
+            // As with Lotus there is nothing in this list that has a colour.
+            Self::Jobs {
+                show_ret_done,
+                form,
+                colour: _,
+            } => jobs(miner, show_ret_done, form, out).await,
+            Self::Workers { colour, form } => {
+                workers(miner, true, colour.paint(context.paint), form, out).await
+            }
             Self::SchedDiag { force_sched } => Ok(write_json(
                 out,
                 &miner.sealing_sched_diag(force_sched).await?,
@@ -93,6 +110,7 @@ async fn all_jobs(miner: &dyn StorageMiner) -> anyhow::Result<Vec<(Uuid, WorkerJ
 async fn jobs(
     miner: &dyn StorageMiner,
     show_ret_done: bool,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let jobs = all_jobs(miner).await?;
@@ -100,6 +118,7 @@ async fn jobs(
     let mut table = Table::open(&[
         "ID", "Sector", "Worker", "Hostname", "Task", "State", "Time",
     ]);
+    let mut listed = Vec::new();
     for (worker, job) in jobs {
         let state = match job.run_wait {
             -3 if !show_ret_done => continue,
@@ -111,6 +130,16 @@ async fn jobs(
             _ => "running".to_owned(),
         };
         let host = workers.get(&worker).map(|w| w.info.hostname.clone());
+        if form.is_json() {
+            let mut entry = serde_json::to_value(&job)?;
+            entry["Worker"] = json!(worker);
+            entry["State"] = json!(state);
+            if let Some(host) = host {
+                entry["Hostname"] = json!(host);
+            }
+            listed.push(entry);
+            continue;
+        }
         table.row([
             short(job.id.id),
             job.sector.number.to_string(),
@@ -120,6 +149,9 @@ async fn jobs(
             state,
             age(job.start),
         ]);
+    }
+    if form.wrote(out, &listed)? {
+        return Ok(());
     }
     Ok(table.write(out)?)
 }
@@ -170,61 +202,78 @@ async fn abort(miner: &dyn StorageMiner, id: &str, out: &mut dyn Write) -> anyho
 pub(super) async fn workers(
     miner: &dyn StorageMiner,
     sealing: bool,
+    paint: Paint,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    for (session, worker) in miner.worker_stats().await? {
-        if (worker_type(&worker) == WorkerType::Sealing) == sealing {
-            write_worker(session, &worker, out)?;
+    let mut workers = miner.worker_stats().await?;
+    workers.retain(|_, worker| (worker_type(worker) == WorkerType::Sealing) == sealing);
+    if form.is_json() {
+        let mut listed = Vec::new();
+        for (session, worker) in &workers {
+            let mut entry = serde_json::to_value(worker)?;
+            entry["Session"] = json!(session);
+            listed.push(entry);
         }
+        return Ok(write_json(out, &listed)?);
+    }
+    for (session, worker) in workers {
+        write_worker(session, &worker, paint, out)?;
     }
     Ok(())
 }
 
-fn write_worker(session: Uuid, worker: &WorkerStats, out: &mut dyn Write) -> anyhow::Result<()> {
+fn write_worker(
+    session: Uuid,
+    worker: &WorkerStats,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let disabled = if worker.enabled { "" } else { " (disabled)" };
     let has = &worker.info.resources;
-    writeln!(
-        out,
-        "Worker {session}, host {}{disabled}",
-        worker.info.hostname
-    )?;
-    let tasks = running(worker);
+    let host = paint.magenta(&worker.info.hostname);
+    writeln!(out, "Worker {session}, host {host}{}", paint.red(disabled))?;
+    let tasks = running(worker, paint);
     if !tasks.is_empty() {
         writeln!(out, "\tTASK: {tasks}")?;
     }
-    let cpu = bar(has.cpus, 0, worker.cpu_use);
+    let cpu = bar(has.cpus, 0, worker.cpu_use, paint);
     let (used, cpus) = (worker.cpu_use, has.cpus);
     writeln!(out, "\tCPU:  [{cpu}] {used}/{cpus} core(s) in use")?;
-    let ram = memory(has.mem_physical, has.mem_used, worker.mem_used_min);
+    let ram = memory(has.mem_physical, has.mem_used, worker.mem_used_min, paint);
     writeln!(out, "\tRAM:  {ram}")?;
     let virtual_memory = memory(
         has.mem_physical.saturating_add(has.mem_swap),
         has.mem_used.saturating_add(has.mem_swap_used),
         worker.mem_used_max,
+        paint,
     );
     writeln!(out, "\tVMEM: {virtual_memory}")?;
     let count = has.gpus.len();
     if count > 0 {
         let share = worker.gpu_used / count as f64;
         let columns = (share * BAR).round().clamp(0.0, BAR) as usize;
+        let bar = paint.green(format!("{:<1$}", "|".repeat(columns), BAR as usize));
         writeln!(
             out,
-            "\tGPU:  [{:<2$}] {:.0}% {3:.2}/{count} gpu(s) in use",
-            "|".repeat(columns),
+            "\tGPU:  [{bar}] {:.0}% {:.2}/{count} gpu(s) in use",
             share * 100.0,
-            BAR as usize,
             worker.gpu_used
         )?;
     }
-    let not = if worker.gpu_used > 0.0 { "" } else { "not " };
     for gpu in &has.gpus {
-        writeln!(out, "\tGPU: {gpu}, {not}used")?;
+        let told = if worker.gpu_used > 0.0 {
+            paint.green(format!("{gpu}, used"))
+        } else {
+            paint.blue(format!("{gpu}, not used"))
+        };
+        writeln!(out, "\tGPU: {told}")?;
     }
     Ok(())
 }
 
 /// Running tasks and their limits: `AP(1) PC1(1/4) `.
-fn running(worker: &WorkerStats) -> String {
+fn running(worker: &WorkerStats, paint: Paint) -> String {
     let counts = worker.task_counts.iter().filter(|(_, count)| **count > 0);
     let mut tasks: Vec<(TaskType, Option<RegisteredSealProof>, i64)> = counts
         .filter_map(|(name, count)| {
@@ -241,28 +290,44 @@ fn running(worker: &WorkerStats) -> String {
         let limit = limits
             .zip(*proof)
             .and_then(|(limits, proof)| limits.get(&proof));
+        let name = paint.blue(task.short());
         match limit.map_or(0, |limit| limit.max_concurrent) {
-            0 => format!("{}({count}) ", task.short()),
-            most => format!("{}({count}/{most}) ", task.short()),
+            0 => format!("{name}({}) ", paint.cyan(count)),
+            most => {
+                let count = if *count < most {
+                    paint.green(count)
+                } else {
+                    paint.yellow(count)
+                };
+                format!("{name}({count}/{most}) ")
+            }
         }
     });
     told.collect()
 }
 
 /// `[||||   ] 5% 1.338 GiB/23.54 GiB`: what is used by others, and what tasks were promised.
-fn memory(total: u64, used: u64, tasks: u64) -> String {
+fn memory(total: u64, used: u64, tasks: u64, paint: Paint) -> String {
     let others = used.saturating_sub(tasks);
     let sum = tasks.saturating_add(others);
     let share = u128::from(sum) * 100 / u128::from(total.max(1));
-    let bar = bar(total, others, tasks);
+    let bar = bar(total, others, tasks, paint);
     format!("[{bar}] {share}% {}/{}", size(&sum), size(&total))
 }
 
-fn bar(total: u64, others: u64, tasks: u64) -> String {
+/// What others use, then what tasks were promised.
+fn bar(total: u64, others: u64, tasks: u64, paint: Paint) -> String {
     let columns = |part: u64| {
         let share = part as f64 / total.max(1) as f64;
         (share * BAR).round().clamp(0.0, BAR) as usize
     };
-    let filled = columns(others).saturating_add(columns(tasks));
-    format!("{:<1$}", "|".repeat(filled.min(BAR as usize)), BAR as usize)
+    let all = BAR as usize;
+    let others = columns(others);
+    let tasks = columns(tasks).min(all - others);
+    format!(
+        "{}{}{}",
+        paint.yellow("|".repeat(others)),
+        paint.green("|".repeat(tasks)),
+        " ".repeat(all - others - tasks)
+    )
 }

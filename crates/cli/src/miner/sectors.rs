@@ -8,20 +8,29 @@ mod status;
 use std::io::Write;
 
 use anyhow::ensure;
-use lotus_rpc_api::types::go::Nanos;
+use futures::{Stream, StreamExt as _, stream};
+use lotus_rpc_api::{
+    RpcError,
+    miner::StorageMiner,
+    types::{go::Nanos, sealing::SectorStatus},
+};
 use lotus_types::SectorNumber;
+use serde_json::json;
 
 use super::{Context, states};
+use crate::format::{Form, write_json};
 
 /// Minutes that a sector may be told to wait at most: a year.
 pub(super) const MOST_MINUTES: u64 = 366 * 24 * 60;
+/// Sectors that are asked about at once.
+const AT_ONCE: usize = 16;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Sectors {
     Status(status::Status),
     List(list::List),
     /// List References to sectors
-    Refs,
+    Refs(Form),
     /// ADVANCED: manually update the state of a sector, this may aid in error recovery
     UpdateState {
         /// pass this flag if you know what you are doing
@@ -105,7 +114,7 @@ enum TerminationBatch {
     /// Send a terminate message if there are sectors queued for termination
     Flush,
     /// List sector numbers of sectors pending termination
-    Pending,
+    Pending(Form),
 }
 
 /// What is asked of those who skip the state machine's own way.
@@ -117,7 +126,7 @@ impl Sectors {
         match self {
             Self::Status(command) => return Box::pin(command.run(context, out)).await,
             Self::List(command) => return Box::pin(command.run(context, out)).await,
-            Self::Refs => refs(context, out).await?,
+            Self::Refs(form) => refs(context, form, out).await?,
             Self::UpdateState {
                 really_do_it,
                 sector,
@@ -174,13 +183,31 @@ impl Sectors {
     }
 }
 
+/// What the miner says of each sector, in the order of `numbers`; with what the chain says when that is
+/// wanted. Several sectors are asked about at once: a large miner has thousands.
+pub(super) fn statuses(
+    miner: &dyn StorageMiner,
+    numbers: Vec<SectorNumber>,
+    on_chain: bool,
+) -> impl Stream<Item = (SectorNumber, Result<SectorStatus, RpcError>)> {
+    stream::iter(numbers)
+        .map(move |number| async move { (number, miner.sectors_status(number, on_chain).await) })
+        .buffered(AT_ONCE)
+}
+
 /// A number of minutes as the API takes it.
 pub(super) fn minutes_of(minutes: u64) -> Nanos {
     std::time::Duration::from_secs(minutes.saturating_mul(60)).into()
 }
 
-async fn refs(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
-    for (deal, places) in context.miner().await?.sectors_refs().await? {
+async fn refs(context: &Context, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
+    let refs = context.miner().await?.sectors_refs().await?;
+    if form.is_json() {
+        let listed = refs.iter();
+        let listed = listed.map(|(deal, places)| json!({ "DealID": deal, "Refs": places }));
+        return Ok(write_json(out, &listed.collect::<Vec<_>>())?);
+    }
+    for (deal, places) in refs {
         writeln!(out, "Block {deal}:")?;
         for place in places {
             let (sector, offset) = (place.sector_id, place.offset.0);
@@ -199,8 +226,11 @@ impl Terminate {
                     None => anyhow::bail!("no sectors were queued for termination"),
                 }
             }
-            (Some(TerminationBatch::Pending), _) => {
+            (Some(TerminationBatch::Pending(form)), _) => {
                 let pending = context.miner().await?.sector_terminate_pending().await?;
+                if form.wrote(out, &pending)? {
+                    return Ok(());
+                }
                 for sector in pending {
                     writeln!(out, "{}", sector.number)?;
                 }

@@ -1,5 +1,7 @@
 //! States of sectors, in the order in which they are listed.
 
+use crate::format::Paint;
+
 /// All states: from those that earn, along the way there, to those that failed.
 const ORDER: [&str; 64] = [
     "Proving",
@@ -95,6 +97,25 @@ pub(super) fn is_upgrade(state: &str) -> bool {
                 | "ReleaseSectorKeyFailed"
                 | "FinalizeReplicaUpdateFailed"
         )
+}
+
+/// A state in Lotus' colour for such states; an unknown one is left as it is.
+pub(super) fn painted(state: &str, paint: Paint) -> String {
+    shown_as(state, state, paint)
+}
+
+/// Something else in the colour of a state.
+pub(super) fn shown_as(text: &str, state: &str, paint: Paint) -> String {
+    let place = ORDER.iter().position(|known| *known == state);
+    match place {
+        Some(0..=2) => paint.green(text),
+        Some(3) => paint.magenta(text),
+        Some(4..=8) => paint.blue(text),
+        Some(10..=33) => paint.yellow(text),
+        Some(34..=40) => paint.cyan(text),
+        Some(_) => paint.red(text),
+        None => text.to_owned(),
+    }
 }
 
 /// The same states in their order; unknown ones come first.

@@ -10,9 +10,13 @@ use lotus_rpc_api::{
     types::storage::{SectorFileType, SectorStorageInfo, StorageId},
 };
 use lotus_types::{SectorId, SectorNumber};
+use serde_json::json;
 
 use super::{Context, states};
-use crate::common::paths::{Attach, Detach, Redeclare};
+use crate::{
+    common::paths::{Attach, Detach, Redeclare},
+    format::{Form, write_json},
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Storage {
@@ -25,6 +29,8 @@ pub(super) enum Storage {
         /// Which
         #[arg(value_name = "sector number")]
         sector: SectorNumber,
+        #[command(flatten)]
+        form: Form,
     },
     /// trigger cleanup actions
     Cleanup {
@@ -34,7 +40,7 @@ pub(super) enum Storage {
         removed: bool,
     },
     /// show active sector locks
-    Locks,
+    Locks(Form),
 }
 
 impl Storage {
@@ -48,13 +54,13 @@ impl Storage {
                 miner.storage_redeclare_local(id, drop_missing).await?;
             }
             Self::List(command) => command.run(context, out).await?,
-            Self::Find { sector } => find(miner, sector, out).await?,
+            Self::Find { sector, form } => find(miner, sector, form, out).await?,
             Self::Cleanup { removed } => {
                 if removed {
                     cleanup(miner, out).await?;
                 }
             }
-            Self::Locks => locks(miner, out).await?,
+            Self::Locks(form) => locks(context, form, out).await?,
         }
         Ok(())
     }
@@ -85,6 +91,7 @@ async fn places(
 async fn find(
     miner: &dyn StorageMiner,
     number: SectorNumber,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let sector = sector_id(miner, number).await?;
@@ -103,6 +110,16 @@ async fn find(
         }
     }
     let local = miner.storage_local().await?;
+    if form.is_json() {
+        let mut listed = Vec::new();
+        for (id, (place, names)) in &found {
+            let mut entry = serde_json::to_value(place)?;
+            entry["Files"] = json!(names);
+            entry["LocalPath"] = json!(local.get(id));
+            listed.push(entry);
+        }
+        return Ok(write_json(out, &listed)?);
+    }
     for (id, (place, names)) in found {
         writeln!(out, "In {id} ({})", names.join(", "))?;
         let (seal, store) = (place.can_seal, place.can_store);
@@ -140,19 +157,25 @@ async fn cleanup(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Resul
     Ok(())
 }
 
-async fn locks(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
-    for lock in miner.storage_get_locks().await?.locks {
+async fn locks(context: &Context, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (miner, paint) = (context.miner().await?, context.paint);
+    let locks = miner.storage_get_locks().await?.locks;
+    if form.wrote(out, &locks)? {
+        return Ok(());
+    }
+    for lock in locks {
         let number = lock.sector.number;
         let status = miner.sectors_status(number, false).await;
         let status = status.with_context(|| format!("getting sector status({number})"))?;
-        write!(out, "{number}\t{}\t", status.state)?;
+        let state = states::painted(&status.state, paint);
+        write!(out, "{number}\t{state}\t")?;
         let counts = lock.write.into_iter().zip(lock.read);
         for (kind, (writing, reading)) in SectorFileType::KINDS.into_iter().zip(counts) {
             if writing > 0 {
-                write!(out, "{kind}(W) ")?;
+                write!(out, "{kind}({}) ", paint.red("W"))?;
             }
             if reading > 0 {
-                write!(out, "{kind}(R:{reading}) ")?;
+                write!(out, "{kind}({}:{reading}) ", paint.green("R"))?;
             }
         }
         writeln!(out)?;

@@ -12,11 +12,12 @@ use anyhow::{Context as _, ensure};
 use lotus_market::protocol::proposal_cid;
 use lotus_rpc_api::miner::StorageMiner;
 use lotus_types::{Cid, TokenAmount, sector::PaddedPieceSize};
+use serde_json::json;
 
 use super::{Context, sectors::minutes_of};
 use crate::{
     common::paths,
-    format::{Table, compact_size, go_duration, go_time, read_size, size},
+    format::{Form, Table, compact_size, go_duration, go_time, read_size, size},
     lotus::block_delay,
 };
 
@@ -43,14 +44,14 @@ pub(super) enum StorageDeals {
     Selection(Selection),
     SetAsk(SetAsk),
     /// Print the miner's ask
-    GetAsk,
+    GetAsk(Form),
     /// Set the miner's list of blocklisted piece CIDs
     SetBlocklist {
         /// File with a CID a line; - or nothing: read them from stdin
         path: Option<PathBuf>,
     },
     /// List the contents of the miner's piece CID blocklist
-    GetBlocklist,
+    GetBlocklist(Form),
     /// Remove all entries from the miner's piece CID blocklist
     ResetBlocklist,
     /// Set the expected time, in minutes, that you expect sealing sectors to take. Deals that start
@@ -65,6 +66,8 @@ pub(super) enum StorageDeals {
         /// send a publish message now
         #[arg(long)]
         publish_now: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// retry publishing a deal
     RetryPublish {
@@ -77,7 +80,7 @@ pub(super) enum StorageDeals {
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Selection {
     /// List storage deal proposal selection criteria
-    List,
+    List(Form),
     /// Reset storage deal proposal selection criteria to default values
     Reset,
     /// Configure criteria which necessitate automatic rejection
@@ -125,13 +128,17 @@ impl StorageDeals {
             Self::List(command) => return Box::pin(command.run(miner, out)).await,
             Self::Selection(command) => command.run(miner, out).await?,
             Self::SetAsk(command) => command.run(context).await?,
-            Self::GetAsk => get_ask(context, out).await?,
+            Self::GetAsk(form) => get_ask(context, form, out).await?,
             Self::SetBlocklist { path } => {
                 let pieces = read_pieces(path.as_deref())?;
                 miner.deals_set_piece_cid_blocklist(pieces).await?;
             }
-            Self::GetBlocklist => {
-                for piece in miner.deals_piece_cid_blocklist().await? {
+            Self::GetBlocklist(form) => {
+                let pieces = miner.deals_piece_cid_blocklist().await?;
+                if form.wrote(out, &pieces)? {
+                    return Ok(());
+                }
+                for piece in pieces {
                     writeln!(out, "{piece}")?;
                 }
             }
@@ -140,12 +147,14 @@ impl StorageDeals {
                 let duration = minutes_of(minutes);
                 miner.sector_set_expected_seal_duration(duration).await?;
             }
-            Self::PendingPublish { publish_now: true } => {
+            Self::PendingPublish {
+                publish_now: true, ..
+            } => {
                 let done = miner.market_publish_pending_deals().await;
                 done.context("publishing deals")?;
                 writeln!(out, "triggered deal publishing")?;
             }
-            Self::PendingPublish { publish_now: false } => pending(miner, out).await?,
+            Self::PendingPublish { form, .. } => pending(miner, form, out).await?,
             Self::RetryPublish { proposal } => {
                 miner.market_retry_publish_deal(proposal).await?;
                 writeln!(out, "retried to publish deal {proposal}")?;
@@ -158,9 +167,12 @@ impl StorageDeals {
 impl Selection {
     async fn run(self, miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
-            Self::List => {
+            Self::List(form) => {
                 let online = miner.deals_consider_online_storage_deals().await?;
                 let offline = miner.deals_consider_offline_storage_deals().await?;
+                if form.wrote(out, &json!({ "Online": online, "Offline": offline }))? {
+                    return Ok(());
+                }
                 writeln!(out, "considering online storage deals: {online}")?;
                 writeln!(out, "considering offline storage deals: {offline}")?;
             }
@@ -246,8 +258,11 @@ impl SetAsk {
     }
 }
 
-async fn get_ask(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn get_ask(context: &Context, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let ask = context.miner().await?.market_get_ask().await?.ask;
+    if form.wrote(out, &ask)? {
+        return Ok(());
+    }
     let mut table = Table::open(&[
         "Price per GiB/Epoch",
         "Verified",
@@ -281,9 +296,12 @@ async fn get_ask(context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(table.write(out)?)
 }
 
-async fn pending(miner: &dyn StorageMiner, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn pending(miner: &dyn StorageMiner, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let pending = miner.market_pending_deals().await;
     let pending = pending.context("getting pending deals")?;
+    if form.wrote(out, &pending)? {
+        return Ok(());
+    }
     if pending.deals.is_empty() {
         writeln!(out, "No deals queued to be published")?;
         return Ok(());

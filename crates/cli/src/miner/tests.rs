@@ -1,5 +1,6 @@
 //! What commands print, against recordings of Go Lotus.
 
+mod listings;
 mod sealing;
 mod storage;
 mod the_actor;
@@ -83,14 +84,17 @@ async fn run(miner: &Fake, node: &Fake, args: &[&str]) -> Ended {
     let miner: Arc<dyn StorageMiner> = Arc::new(miner.client());
     let node: Arc<dyn FullNode> = Arc::new(node.client());
     let context = Context {
+        paint: parsed.globals.colour.paint(Paint::default()),
         globals: parsed.globals,
         miner: OnceCell::new_with(Some(Connected {
             api: miner,
             address: "/ip4/127.0.0.1/tcp/2345/http".to_owned(),
+            info: None,
         })),
         node: OnceCell::new_with(Some(Connected {
             api: node,
             address: "/ip4/127.0.0.1/tcp/1234/http".to_owned(),
+            info: None,
         })),
     };
     let mut out = Vec::new();
@@ -98,35 +102,38 @@ async fn run(miner: &Fake, node: &Fake, args: &[&str]) -> Ended {
     Ended::new(done, out)
 }
 
+/// Commands that were recorded, and at which height.
+const RECORDED: [(i64, &[&str]); 25] = [
+    (193, &["sectors", "list"]),
+    (193, &["sectors", "list", "--seal-time"]),
+    (193, &["sectors", "list", "--events"]),
+    (193, &["sectors", "status", "2"]),
+    (193, &["sectors", "status", "--log", "2"]),
+    (193, &["sectors", "status", "--log", "--on-chain-info", "3"]),
+    (193, &["sectors", "refs"]),
+    (193, &["sectors", "batching", "precommit"]),
+    (193, &["sectors", "batching", "commit"]),
+    (194, &["proving", "info"]),
+    (194, &["proving", "deadlines"]),
+    (194, &["proving", "deadline", "0"]),
+    (194, &["proving", "faults"]),
+    (194, &["sealing", "jobs"]),
+    (194, &["sealing", "sched-diag"]),
+    (194, &["storage", "locks"]),
+    (195, &["storage-deals", "list"]),
+    (195, &["storage-deals", "list", "-v"]),
+    (195, &["storage-deals", "get-ask"]),
+    (195, &["storage-deals", "pending-publish"]),
+    (195, &["retrieval-deals", "get-ask"]),
+    (195, &["data-transfers", "list"]),
+    (195, &["pieces", "list-pieces"]),
+    (195, &["pieces", "list-cids"]),
+    (195, &["auth", "api-info", "--perm", "admin"]),
+];
+
 #[tokio::test]
 async fn commands_print_what_lotus_prints() {
-    for (height, args) in [
-        (193, &["sectors", "list"][..]),
-        (193, &["sectors", "list", "--seal-time"]),
-        (193, &["sectors", "list", "--events"]),
-        (193, &["sectors", "status", "2"]),
-        (193, &["sectors", "status", "--log", "2"]),
-        (193, &["sectors", "status", "--log", "--on-chain-info", "3"]),
-        (193, &["sectors", "refs"]),
-        (193, &["sectors", "batching", "precommit"]),
-        (193, &["sectors", "batching", "commit"]),
-        (194, &["proving", "info"]),
-        (194, &["proving", "deadlines"]),
-        (194, &["proving", "deadline", "0"]),
-        (194, &["proving", "faults"]),
-        (194, &["sealing", "jobs"]),
-        (194, &["sealing", "sched-diag"]),
-        (194, &["storage", "locks"]),
-        (195, &["storage-deals", "list"]),
-        (195, &["storage-deals", "list", "-v"]),
-        (195, &["storage-deals", "get-ask"]),
-        (195, &["storage-deals", "pending-publish"]),
-        (195, &["retrieval-deals", "get-ask"]),
-        (195, &["data-transfers", "list"]),
-        (195, &["pieces", "list-pieces"]),
-        (195, &["pieces", "list-cids"]),
-        (195, &["auth", "api-info", "--perm", "admin"]),
-    ] {
+    for (height, args) in RECORDED.iter().copied() {
         let ended = run(&miner(), &node(height), args).await;
         assert_eq!(ended.exit, 0, "{args:?}: {}", ended.stderr);
         assert_eq!(ended.stdout, recorded_output(MINER_CLI, args), "{args:?}");
@@ -138,7 +145,7 @@ mod info {
 
     /// The recorded chain's balances, on a network with blocks every 30 seconds: Lotus takes every
     /// network for one.
-    fn rich() -> (Fake, Fake) {
+    pub(super) fn rich() -> (Fake, Fake) {
         let state = json!({
             "Balance": "6658425008487284099562",
             "Code": { "/": "bafk2bzacedtszm5cemeqi5o2jumtr72inufq7kla3vuitrcbepmzo6h7lzlj2" },
@@ -163,7 +170,7 @@ mod info {
     }
 
     /// What is below the lines that tell of the process.
-    fn below(text: &str) -> &str {
+    pub(super) fn below(text: &str) -> &str {
         let start = text.find("Miner: ").expect("the miner is named");
         text.get(start..).expect("at a character")
     }

@@ -3,20 +3,34 @@
 use std::io::Write;
 
 use lotus_rpc_api::{types::node::ApiVersion, worker::Worker};
+use serde_json::json;
 
 use super::{NAME, tasks::by_priority};
 use crate::{
     common::version,
-    format::{list, size},
+    format::{Form, list, size, write_json},
 };
 
 /// Prints what the worker is, what it does and where it keeps files.
-pub(super) async fn run(worker: &dyn Worker, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) async fn run(
+    worker: &dyn Worker,
+    form: Form,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let api_version = ApiVersion {
         version: String::new(),
         api_version: worker.version().await?,
         block_delay: 0,
     };
+    if form.is_json() {
+        let shown = json!({
+            "APIVersion": api_version.api_text(), "Session": worker.process_session().await?,
+            "Enabled": worker.enabled().await?, "Info": worker.info().await?,
+            "TaskTypes": by_priority(worker.task_types().await?.into_keys()),
+            "Paths": worker.paths().await?,
+        });
+        return Ok(write_json(out, &shown)?);
+    }
     writeln!(out, "Worker version:  {}", api_version.api_text())?;
     writeln!(out, "CLI version: {}", version::own(NAME))?;
     writeln!(out)?;

@@ -132,3 +132,12 @@ async fn paths_are_redeclared_by_name_or_all_of_them() {
 async fn an_unknown_command_ends_with_code_3() {
     assert_eq!(run(&worker(), &["nonsense"]).await.exit, 3);
 }
+
+#[tokio::test]
+async fn what_a_worker_is_can_be_read_by_programs() {
+    let ended = run(&worker(), &["info", "--json"]).await;
+    let info: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(info["Info"]["Hostname"], "vm");
+    assert_eq!(info["Paths"][0]["Weight"], 10);
+    assert_eq!(info["TaskTypes"].as_array().map(Vec::len), Some(15));
+}

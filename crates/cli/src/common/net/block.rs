@@ -4,6 +4,8 @@ use std::io::Write;
 
 use lotus_rpc_api::{node::NetApi, types::net::NetBlockList};
 
+use crate::format::Form;
+
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Block {
     /// Add connection gating rules
@@ -13,7 +15,10 @@ pub(crate) enum Block {
     #[command(subcommand)]
     Remove(Rule),
     /// list connection gating rules
-    List,
+    List {
+        #[command(flatten)]
+        form: Form,
+    },
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -59,9 +64,12 @@ impl Block {
         match self {
             Self::Add(rule) => node.net_block_add(rule.into()).await?,
             Self::Remove(rule) => node.net_block_remove(rule.into()).await?,
-            Self::List => {
+            Self::List { form } => {
                 let rules = node.net_block_list().await?;
-                for (heading, list) in [
+                if form.wrote(out, &rules)? {
+                    return Ok(());
+                }
+                for (heading, mut list) in [
                     ("Blocked Peers:", rules.peers),
                     ("Blocked IPs:", rules.ip_addrs),
                     ("Blocked Subnets:", rules.ip_subnets),
@@ -69,6 +77,7 @@ impl Block {
                     if list.is_empty() {
                         continue;
                     }
+                    list.sort();
                     writeln!(out, "{heading}")?;
                     for entry in list {
                         writeln!(out, "\t{entry}")?;

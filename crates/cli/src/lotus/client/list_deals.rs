@@ -7,8 +7,8 @@ use lotus_rpc_api::{full::FullNode, types::deals::DealInfo};
 use lotus_types::{ChainEpoch, DealState, Tipset};
 
 use crate::{
-    common::deals::{channel_name, is_failed, state_name, transfer_state_name},
-    format::{CLEAR_SCREEN, Table, size, stamp, tail},
+    common::deals::{channel_name, is_failed, painted_state, transfer_state_name},
+    format::{CLEAR_SCREEN, Colour, Form, Paint, Table, size, stamp, tail},
 };
 
 /// List storage market deals
@@ -17,28 +17,40 @@ pub(in crate::lotus) struct ListDeals {
     /// print verbose deal details
     #[arg(short, long)]
     verbose: bool,
-    /// Taken for the sake of scripts: output never has colours
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true,
-        default_missing_value = "true")]
-    color: Option<bool>,
+    #[command(flatten)]
+    colour: Colour,
     /// show failed/failing deals
     #[arg(long)]
     show_failed: bool,
     /// watch deal updates in real-time, rather than a one time list
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl ListDeals {
-    pub(super) async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) async fn run(
+        self,
+        node: &dyn FullNode,
+        paint: Paint,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
         let mut deals = node.client_list_deals().await?;
+        if self.form.is_json() {
+            deals.sort_by_key(|deal| deal.creation_time);
+            deals.retain(|deal| self.show_failed || !is_failed(deal.state));
+            self.form.wrote(out, &deals)?;
+            return Ok(());
+        }
+        let paint = self.colour.paint(paint);
         if !self.watch {
-            return self.table(node, &mut deals, out).await;
+            return self.table(node, &mut deals, paint, out).await;
         }
         let mut updates = node.client_get_deal_updates().await?;
         loop {
             write!(out, "{CLEAR_SCREEN}")?;
-            self.table(node, &mut deals, out).await?;
+            self.table(node, &mut deals, paint, out).await?;
             out.flush()?;
             let Some(update) = updates.next().await else {
                 anyhow::bail!(
@@ -57,6 +69,7 @@ impl ListDeals {
         &self,
         node: &dyn FullNode,
         deals: &mut [DealInfo],
+        paint: Paint,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         deals.sort_by_key(|deal| deal.creation_time);
@@ -100,9 +113,9 @@ impl ListDeals {
             }
             let on_chain = on_chain(node, deal, &head).await;
             if self.verbose {
-                table.row(verbose_row(deal, on_chain.as_ref()));
+                table.row(verbose_row(deal, on_chain.as_ref(), paint));
             } else {
-                table.row(row(deal, on_chain.as_ref()));
+                table.row(row(deal, on_chain.as_ref(), paint));
                 table.note("Message", &deal.message);
             }
         }
@@ -147,13 +160,13 @@ impl Cells {
     }
 }
 
-fn row(deal: &DealInfo, on_chain: Option<&DealState>) -> Vec<String> {
+fn row(deal: &DealInfo, on_chain: Option<&DealState>, paint: Paint) -> Vec<String> {
     let cells = Cells::of(deal, on_chain);
     vec![
         tail(&deal.proposal_cid.to_string(), 8),
         deal.deal_id.to_string(),
         deal.provider.to_string(),
-        state_name(deal.state),
+        painted_state(deal.state, paint),
         cells.started,
         cells.slashed,
         tail(&deal.piece_cid.to_string(), 8),
@@ -164,7 +177,7 @@ fn row(deal: &DealInfo, on_chain: Option<&DealState>) -> Vec<String> {
     ]
 }
 
-fn verbose_row(deal: &DealInfo, on_chain: Option<&DealState>) -> Vec<String> {
+fn verbose_row(deal: &DealInfo, on_chain: Option<&DealState>, paint: Paint) -> Vec<String> {
     let cells = Cells::of(deal, on_chain);
     let channel = deal.transfer_channel_id.as_ref();
     let transfer = deal.data_transfer.as_ref();
@@ -173,7 +186,7 @@ fn verbose_row(deal: &DealInfo, on_chain: Option<&DealState>) -> Vec<String> {
         deal.proposal_cid.to_string(),
         deal.deal_id.to_string(),
         deal.provider.to_string(),
-        state_name(deal.state),
+        painted_state(deal.state, paint),
         cells.started,
         cells.slashed,
         deal.piece_cid.to_string(),

@@ -1,35 +1,11 @@
 //! `lotus client retrieve`.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{io::Write, path::PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
-use futures::StreamExt as _;
-use lotus_rpc_api::{
-    Subscription,
-    full::FullNode,
-    types::deals::{ExportRef, QueryOffer, RetrievalInfo, RetrievalOrder},
-};
-use lotus_types::{Address, Cid, TokenAmount};
-use serde_json::Value;
+use lotus_rpc_api::full::FullNode;
+use lotus_types::Cid;
 
-use super::{file, payer};
-use crate::{
-    common::duration,
-    format::{go_duration, size},
-};
-
-/// States of a retrieval by their numbers.
-mod status {
-    pub(super) const REJECTED: u64 = 9;
-    pub(super) const COMPLETED: u64 = 15;
-    pub(super) const DEAL_NOT_FOUND: u64 = 16;
-    pub(super) const ERRORED: u64 = 17;
-    pub(super) const CANCELLED: u64 = 26;
-}
+use super::{file, source::Source};
 
 /// Retrieve data from network
 ///
@@ -42,24 +18,8 @@ pub(in crate::lotus) struct Retrieve {
     /// Export to a car file instead of a regular file
     #[arg(long)]
     car: bool,
-    /// address to send transactions from
-    #[arg(long)]
-    from: Option<Address>,
-    /// provider to use for retrieval, if not present it'll use local discovery
-    #[arg(long, visible_alias = "miner", value_name = "ADDRESS")]
-    provider: Option<Address>,
-    /// maximum price the client is willing to consider, in FIL
-    #[arg(long = "maxPrice", value_name = "FIL", default_value = "0")]
-    max_price: TokenAmount,
-    /// require data to be retrieved from a specific Piece CID
-    #[arg(long = "pieceCid", value_name = "CID")]
-    piece: Option<Cid>,
-    /// Take the data from an import of this node when there is one
-    #[arg(long)]
-    allow_local: bool,
-    /// Give up when nothing was heard of the retrieval for so long
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
-    timeout: Duration,
+    #[command(flatten)]
+    source: Source,
     /// The data's root
     #[arg(value_name = "dataCid")]
     root: Cid,
@@ -71,175 +31,9 @@ pub(in crate::lotus) struct Retrieve {
 impl Retrieve {
     pub(super) async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
         let output = file(&self.output, self.car)?;
-        let mut source = ExportRef {
-            root: self.root,
-            dags: Value::Null,
-            from_local_car: String::new(),
-            deal_id: 0,
-        };
-        match self.local_car(node).await? {
-            Some(car) => source.from_local_car = car,
-            None => source.deal_id = Box::pin(self.retrieve(node, out)).await?,
-        }
+        let source = Box::pin(self.source.find(self.root, node, out)).await?;
         node.client_export(source, output).await?;
         writeln!(out, "Success")?;
         Ok(())
     }
-
-    /// The CAR of an import with this root, if the data may come from one.
-    async fn local_car(&self, node: &dyn FullNode) -> anyhow::Result<Option<String>> {
-        if !self.allow_local {
-            return Ok(None);
-        }
-        let imports = node.client_list_imports().await?;
-        let mut found = imports.into_iter();
-        Ok(found
-            .find(|import| import.root == Some(self.root))
-            .map(|import| import.car_path))
-    }
-
-    /// Gets the data from a provider; answers with the retrieval's number.
-    async fn retrieve(&self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<u64> {
-        let client = payer(node, self.from).await?;
-        let offer = self.offer(node).await?;
-        ensure!(
-            offer.min_price <= self.max_price,
-            "failed to find offer satisfying maxPrice: {}: {} wants {}. Try increasing maxPrice",
-            self.max_price,
-            offer.miner_peer.address,
-            offer.min_price
-        );
-        // What happens before the call answers is told, too.
-        let updates = match node.client_get_retrieval_updates().await {
-            Ok(updates) => Some(updates),
-            Err(error) if error.is_not_supported() => None,
-            Err(error) => return Err(error).context("error setting up retrieval updates"),
-        };
-        let started = node.client_retrieve(order(offer, client)).await;
-        let id = started.context("error setting up retrieval")?.deal_id;
-        match updates {
-            Some(updates) => self.follow(id, updates, out).await?,
-            None => {
-                let done = node.client_retrieve_wait(id);
-                let done = tokio::time::timeout(self.timeout, done).await;
-                done.with_context(|| self.silence())?
-                    .context("Retrieval Error")?;
-            }
-        }
-        Ok(id)
-    }
-
-    fn silence(&self) -> String {
-        format!(
-            "Retrieval Timed Out: nothing was heard of it for {}",
-            go_duration(self.timeout)
-        )
-    }
-
-    async fn offer(&self, node: &dyn FullNode) -> anyhow::Result<QueryOffer> {
-        if let Some(provider) = self.provider {
-            let offer = node
-                .client_miner_query_offer(provider, self.root, self.piece)
-                .await?;
-            ensure!(offer.err.is_empty(), "offer error: {}", offer.err);
-            return Ok(offer);
-        }
-        let offers = node.client_find_data(self.root, self.piece).await?;
-        let refused = offers.iter().find(|offer| !offer.err.is_empty()).cloned();
-        let good = offers.into_iter().filter(|offer| offer.err.is_empty());
-        match good.min_by(|a, b| a.min_price.cmp(&b.min_price)) {
-            Some(offer) => Ok(offer),
-            None => match refused {
-                Some(offer) => bail!(
-                    "failed to find providers: {} does not offer {}: {}",
-                    offer.miner_peer.address,
-                    self.root,
-                    offer.err
-                ),
-                None => bail!(
-                    "failed to find providers: this node knows of no deal for {}; --provider names one",
-                    self.root
-                ),
-            },
-        }
-    }
-
-    /// Tells how the retrieval goes on until it ends.
-    async fn follow(
-        &self,
-        id: u64,
-        mut updates: Subscription<RetrievalInfo>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
-        let start = Instant::now();
-        loop {
-            let next = tokio::time::timeout(self.timeout, updates.next()).await;
-            let update = next.with_context(|| self.silence())?;
-            let Some(update) = update else {
-                bail!(
-                    "the daemon tells no more of the retrieval: it stopped, or the connection broke"
-                );
-            };
-            if update.id != id {
-                continue;
-            }
-            let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            writeln!(
-                out,
-                "Recv {}, Paid {}, {}, {} [{id}|{}]",
-                size(&update.bytes_received),
-                update.total_paid,
-                status_name(update.status),
-                go_duration(Duration::from_millis(millis)),
-                update.bytes_received
-            )?;
-            out.flush()?;
-            match update.status {
-                status::COMPLETED => return Ok(()),
-                status::REJECTED => bail!("Retrieval Proposal Rejected: {}", update.message),
-                status::CANCELLED => bail!("Retrieval Proposal Cancelled: {}", update.message),
-                status::DEAL_NOT_FOUND | status::ERRORED => {
-                    bail!("Retrieval Error: {}", update.message)
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn order(offer: QueryOffer, client: Address) -> RetrievalOrder {
-    RetrievalOrder {
-        root: offer.root,
-        piece: offer.piece,
-        data_selector: None,
-        size: offer.size,
-        total: offer.min_price,
-        unseal_price: offer.unseal_price,
-        payment_interval: offer.payment_interval,
-        payment_interval_increase: offer.payment_interval_increase,
-        client,
-        miner: offer.miner,
-        miner_peer: Some(offer.miner_peer),
-        remote_store: None,
-    }
-}
-
-/// Lotus' name of those states that a retrieval without payment goes through.
-fn status_name(number: u64) -> String {
-    let name = match number {
-        0 => "New",
-        1 => "Unsealing",
-        2 => "Unsealed",
-        3 => "WaitForAcceptance",
-        6 => "Accepted",
-        13 => "Ongoing",
-        status::REJECTED => "Rejected",
-        status::DEAL_NOT_FOUND => "DealNotFound",
-        status::ERRORED => "Errored",
-        18 => "BlocksComplete",
-        status::COMPLETED => "Completed",
-        status::CANCELLED => "Cancelled",
-        _ => return number.to_string(),
-    };
-    name.to_owned()
 }

@@ -1,5 +1,7 @@
 //! What commands print, against recordings of Go Lotus, and how deals and retrievals end.
 
+mod looking;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,6 +50,7 @@ async fn commands_print_what_lotus_prints() {
         &["stat", ROOT],
         &["find", ROOT],
         &["balances"],
+        &["list-retrievals"],
     ] {
         let ended = run(&node, args).await;
         assert_eq!(ended.exit, 0, "{args:?}: {}", ended.stderr);

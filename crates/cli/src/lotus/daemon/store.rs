@@ -8,22 +8,24 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use lotus_blockstore::{DiskDatabase, DiskOptions, SharedBlockstore, Store as _};
 use lotus_node::{Stores, genesis::open_chain};
 use lotus_runtime::{atomic, repo::LockedRepo, supervisor::Tasks};
+
+use super::restore::{self, Restoration};
 
 /// How often the database is asked whether it still takes writes.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Its folder.
-const FOLDER: &str = "datastore";
+pub(super) const FOLDER: &str = "datastore";
 /// Its folder while it is being made.
 const UNFINISHED: &str = "datastore.new";
 
 /// The database, open.
-pub(super) struct Datastore {
-    pub(super) stores: Stores,
+pub(in crate::lotus) struct Datastore {
+    pub(in crate::lotus) stores: Stores,
     database: DiskDatabase,
     folder: PathBuf,
     /// It has no genesis: no start has come to its end yet.
@@ -31,15 +33,39 @@ pub(super) struct Datastore {
 }
 
 impl Datastore {
-    /// Opens the database of a repo, or makes one.
+    /// Opens the database of a repo, or makes one, with what is to be restored.
     ///
     /// # Errors
-    /// When it cannot be read or written.
-    pub(super) fn open(repo: &LockedRepo) -> anyhow::Result<Self> {
+    /// When it cannot be read or written, or is there although something is to be restored.
+    pub(super) fn open(
+        repo: &LockedRepo,
+        restoration: Option<&Restoration>,
+    ) -> anyhow::Result<Self> {
         let folder = repo.path().join(FOLDER);
-        if !folder.exists() {
-            make(repo, &folder)?;
+        if restoration.is_some() {
+            restore::check_fresh(repo.repo())?;
         }
+        if !folder.exists() {
+            make(repo, &folder, restoration)?;
+        }
+        Self::at(folder)
+    }
+
+    /// Opens the database of a repo that has one.
+    ///
+    /// # Errors
+    /// When it has none, or it cannot be read.
+    pub(in crate::lotus) fn open_existing(repo: &LockedRepo) -> anyhow::Result<Self> {
+        let folder = repo.path().join(FOLDER);
+        ensure!(
+            folder.exists(),
+            "the repo at {} has no database yet: `lotus daemon` makes it",
+            repo.path().display()
+        );
+        Self::at(folder)
+    }
+
+    fn at(folder: PathBuf) -> anyhow::Result<Self> {
         let (database, stores) = open(&folder)?;
         let is_new = open_chain(&stores)?.genesis().is_none();
         Ok(Self {
@@ -102,7 +128,7 @@ fn open(folder: &Path) -> anyhow::Result<(DiskDatabase, Stores)> {
 
 /// Makes an empty database, which gets its name when it is whole: one that a kill left half made could
 /// neither be opened nor made again.
-fn make(repo: &LockedRepo, folder: &Path) -> anyhow::Result<()> {
+fn make(repo: &LockedRepo, folder: &Path, restoration: Option<&Restoration>) -> anyhow::Result<()> {
     let unfinished = repo.path().join(UNFINISHED);
     let making = || format!("making the database {}", folder.display());
     match fs::remove_dir_all(&unfinished) {
@@ -112,6 +138,9 @@ fn make(repo: &LockedRepo, folder: &Path) -> anyhow::Result<()> {
         _ => {}
     }
     let (database, stores) = open(&unfinished)?;
+    if let Some(restoration) = restoration {
+        restoration.put(repo, &stores)?;
+    }
     stores.blocks.flush().with_context(making)?;
     // Closed, since it knows its files by their path.
     drop((stores, database));

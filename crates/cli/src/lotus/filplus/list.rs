@@ -1,15 +1,20 @@
 //! Who has DataCap, and what became of it.
 
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 
 use anyhow::Context as _;
 use lotus_actors::{datacap, verifreg};
 use lotus_networks::singletons::{DATACAP_ACTOR, VERIFIED_REGISTRY_ACTOR};
 use lotus_rpc_api::full::FullNode;
-use lotus_types::Address;
+use lotus_types::{Address, BigInt};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::head;
-use crate::{format::Table, lotus::remote_store};
+use crate::{
+    format::{Form, Table, write_json},
+    lotus::remote_store,
+};
 
 /// The state of a builtin actor that has one of its own.
 pub(super) async fn state<T: serde::de::DeserializeOwned>(
@@ -21,22 +26,38 @@ pub(super) async fn state<T: serde::de::DeserializeOwned>(
 }
 
 /// All verifiers and what they may still give.
-pub(super) async fn notaries(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) async fn notaries(
+    node: &dyn FullNode,
+    form: Form,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let registry: verifreg::State = state(node, VERIFIED_REGISTRY_ACTOR).await?;
     let store = remote_store::fetch(node, &registry.verifiers).await?;
-    for (address, left) in registry.verifiers(&store)?.entries()? {
-        writeln!(out, "{address}: {left}")?;
-    }
-    Ok(())
+    write_held(registry.verifiers(&store)?.entries()?, form, out)
 }
 
 /// All clients and what they have.
-pub(super) async fn clients(node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) async fn clients(
+    node: &dyn FullNode,
+    form: Form,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let token: datacap::State = state(node, DATACAP_ACTOR).await?;
     let store = remote_store::fetch(node, &token.token.balances).await?;
-    for (id, held) in token.balances(&store)?.entries()? {
-        let bytes = datacap::bytes(&held);
-        writeln!(out, "{}: {bytes}", Address::new_id(id))?;
+    let held = token.balances(&store)?.entries()?.into_iter();
+    let held = held.map(|(id, held)| (Address::new_id(id), datacap::bytes(&held)));
+    write_held(held.collect(), form, out)
+}
+
+/// Who has how much DataCap, in bytes.
+fn write_held(held: Vec<(Address, BigInt)>, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
+    if form.is_json() {
+        let listed = held.iter();
+        let listed = listed.map(|(address, bytes)| json!({ "Address": address, "DataCap": bytes }));
+        return Ok(write_json(out, &listed.collect::<Vec<_>>())?);
+    }
+    for (address, bytes) in held {
+        writeln!(out, "{address}: {bytes}")?;
     }
     Ok(())
 }
@@ -50,6 +71,8 @@ pub(in crate::lotus) struct Allocations {
     /// list only expired allocations
     #[arg(long)]
     expired: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Allocations {
@@ -67,10 +90,12 @@ impl Allocations {
             "TermMax",
             "Expiration",
         ]);
-        for (id, a) in node.state_get_allocations(self.client, head()).await? {
-            if self.expired && now <= a.expiration {
-                continue;
-            }
+        let mut all = node.state_get_allocations(self.client, head()).await?;
+        all.retain(|_, a| !self.expired || now > a.expiration);
+        if self.form.is_json() {
+            return Ok(write_json(out, &numbered("AllocationID", &all)?)?);
+        }
+        for (id, a) in all {
             table.row([
                 id.to_string(),
                 a.client.to_string(),
@@ -96,6 +121,8 @@ pub(in crate::lotus) struct Claims {
     /// list only expired claims
     #[arg(long)]
     expired: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Claims {
@@ -113,10 +140,12 @@ impl Claims {
             "TermStart",
             "Sector",
         ]);
-        for (id, c) in node.state_get_claims(self.provider, head()).await? {
-            if self.expired && now <= c.term_start.saturating_add(c.term_max) {
-                continue;
-            }
+        let mut all = node.state_get_claims(self.provider, head()).await?;
+        all.retain(|_, c| !self.expired || now > c.term_start.saturating_add(c.term_max));
+        if self.form.is_json() {
+            return Ok(write_json(out, &numbered("ClaimID", &all)?)?);
+        }
+        for (id, c) in all {
             table.row([
                 id.to_string(),
                 c.client.to_string(),
@@ -132,4 +161,15 @@ impl Claims {
         table.write(out)?;
         Ok(())
     }
+}
+
+/// Entries of a map as a list, their number among their fields.
+fn numbered<T: Serialize>(name: &str, all: &BTreeMap<u64, T>) -> anyhow::Result<Vec<Value>> {
+    let mut listed = Vec::new();
+    for (id, entry) in all {
+        let mut entry = serde_json::to_value(entry)?;
+        entry[name] = json!(id);
+        listed.push(entry);
+    }
+    Ok(listed)
 }

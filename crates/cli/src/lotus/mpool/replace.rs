@@ -44,18 +44,11 @@ impl Replace {
             anyhow::bail!("no pending message found from {from} with nonce {nonce}");
         };
         let message = if self.auto {
-            self.reprice(node, found.message).await?
+            reprice(node, found.message, self.fee_limit).await?
         } else {
             self.with_given_fees(found.message)?
         };
-        let signed = node
-            .wallet_sign_message(message.from, message)
-            .await
-            .context("failed to sign message")?;
-        let cid = node
-            .mpool_push(signed)
-            .await
-            .context("failed to push new message to mempool")?;
+        let cid = push(node, message).await?;
         // Two spaces, as Lotus.
         writeln!(out, "new message cid:  {cid}")?;
         Ok(())
@@ -86,39 +79,6 @@ impl Replace {
         }
     }
 
-    /// With fees that replace the message and promise a block soon.
-    async fn reprice(&self, node: &dyn FullNode, old: Message) -> anyhow::Result<Message> {
-        let config = node
-            .mpool_get_config()
-            .await
-            .context("failed to lookup the message pool config")?;
-        let ratio = pending::in_256ths(config.replace_by_fee_ratio);
-        let least = pending::least_replacing_premium(&old.gas_premium, ratio);
-        let spec = self.fee_limit.clone().map(|max_fee| MessageSendSpec {
-            max_fee,
-            ..MessageSendSpec::default()
-        });
-        let free = Message {
-            gas_fee_cap: TokenAmount::zero(),
-            gas_premium: TokenAmount::zero(),
-            ..old.clone()
-        };
-        let estimated = node
-            .gas_estimate_message_gas(free, spec, TipsetKey::default())
-            .await
-            .context("failed to estimate gas values")?;
-        let premium = estimated.gas_premium.max(TokenAmount::from_atto(least));
-        let mut new = Message {
-            gas_fee_cap: estimated.gas_fee_cap.max(premium.clone()),
-            gas_premium: premium,
-            ..old
-        };
-        let most = self.fee_limit.clone();
-        let most = most.unwrap_or_else(lotus_node::config::default_max_fee);
-        gas::cap_fees(&mut new, &most, false);
-        Ok(new)
-    }
-
     fn with_given_fees(&self, old: Message) -> anyhow::Result<Message> {
         let given = |flag: &Option<BigInt>, name: &str| {
             let amount = flag.clone().map(|n| TokenAmount::from_atto(n.0));
@@ -133,4 +93,60 @@ impl Replace {
             ..old
         })
     }
+}
+
+/// Signs a message as it is and sends it.
+pub(super) async fn push(node: &dyn FullNode, message: Message) -> anyhow::Result<Cid> {
+    let signed = node
+        .wallet_sign_message(message.from, message)
+        .await
+        .context("failed to sign message")?;
+    node.mpool_push(signed)
+        .await
+        .context("failed to push new message to mempool")
+}
+
+/// The least premium with which the node takes another message in this one's place.
+pub(super) async fn least_premium(
+    node: &dyn FullNode,
+    old: &Message,
+) -> anyhow::Result<TokenAmount> {
+    let config = node
+        .mpool_get_config()
+        .await
+        .context("failed to lookup the message pool config")?;
+    let ratio = pending::in_256ths(config.replace_by_fee_ratio);
+    let least = pending::least_replacing_premium(&old.gas_premium, ratio);
+    Ok(TokenAmount::from_atto(least))
+}
+
+/// The message with fees that replace it and promise a block soon; all its gas costs `fee_limit` at most.
+pub(super) async fn reprice(
+    node: &dyn FullNode,
+    old: Message,
+    fee_limit: Option<TokenAmount>,
+) -> anyhow::Result<Message> {
+    let least = least_premium(node, &old).await?;
+    let spec = fee_limit.clone().map(|max_fee| MessageSendSpec {
+        max_fee,
+        ..MessageSendSpec::default()
+    });
+    let free = Message {
+        gas_fee_cap: TokenAmount::zero(),
+        gas_premium: TokenAmount::zero(),
+        ..old.clone()
+    };
+    let estimated = node
+        .gas_estimate_message_gas(free, spec, TipsetKey::default())
+        .await
+        .context("failed to estimate gas values")?;
+    let premium = estimated.gas_premium.max(least);
+    let mut new = Message {
+        gas_fee_cap: estimated.gas_fee_cap.max(premium.clone()),
+        gas_premium: premium,
+        ..old
+    };
+    let most = fee_limit.unwrap_or_else(lotus_node::config::default_max_fee);
+    gas::cap_fees(&mut new, &most, false);
+    Ok(new)
 }

@@ -8,6 +8,10 @@ use std::{
 use anyhow::Context as _;
 use lotus_rpc_api::full::FullNode;
 use lotus_types::{Address, SignedMessage, Tipset, TokenAmount};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::format::{Form, write_json};
 
 /// print mempool stats
 #[derive(Debug, clap::Args)]
@@ -18,22 +22,30 @@ pub(in crate::lotus) struct Stat {
     /// number of blocks to look back for minimum basefee
     #[arg(long, default_value_t = 60)]
     basefee_lookback: u32,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// What is counted.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 struct Counts {
     /// Nonces that the chain has used.
+    #[serde(rename = "NoncePast")]
     past: u64,
     /// Nonces from the chain's next one on, without gap.
+    #[serde(rename = "NonceCurrent")]
     current: u64,
     /// Nonces after a gap.
+    #[serde(rename = "NonceFuture")]
     future: u64,
     /// Fee caps below the base fee.
+    #[serde(rename = "FeeCapBelowBaseFee")]
     below_now: u64,
     /// Fee caps below the least base fee of late.
+    #[serde(rename = "FeeCapBelowMinBaseFee")]
     below_least: u64,
-    gas: i128,
+    #[serde(rename = "GasLimit")]
+    gas: i64,
 }
 
 impl Counts {
@@ -50,7 +62,7 @@ impl Counts {
             }
             counts.below_now += u64::from(message.gas_fee_cap < *now);
             counts.below_least += u64::from(message.gas_fee_cap < *least);
-            counts.gas += i128::from(message.gas_limit);
+            counts.gas = counts.gas.saturating_add(message.gas_limit);
         }
         counts
     }
@@ -61,7 +73,7 @@ impl Counts {
         self.future += other.future;
         self.below_now += other.below_now;
         self.below_least += other.below_least;
-        self.gas += other.gas;
+        self.gas = self.gas.saturating_add(other.gas);
     }
 
     fn write(&self, out: &mut dyn Write, of: &str, lookback: u32) -> std::io::Result<()> {
@@ -90,7 +102,7 @@ impl Stat {
             let of = senders.entry(message.message.from).or_default();
             of.push(message);
         }
-        let mut lines = BTreeMap::new();
+        let (mut lines, mut failed) = (BTreeMap::new(), Vec::new());
         for (sender, messages) in senders {
             match node.state_get_actor(sender, head.key().clone()).await {
                 Ok(actor) => {
@@ -98,8 +110,21 @@ impl Stat {
                     let counts = Counts::of(&messages, actor.nonce, now, &least);
                     lines.insert(sender.to_string(), counts);
                 }
+                Err(error) if self.form.is_json() => {
+                    failed.push(json!({ "Address": sender, "Error": error.to_string() }));
+                }
                 Err(error) => writeln!(out, "{sender}, err: {error}")?,
             }
+        }
+        if self.form.is_json() {
+            let mut listed = Vec::new();
+            for (sender, counts) in &lines {
+                let mut entry = json!(counts);
+                entry["Address"] = json!(sender);
+                listed.push(entry);
+            }
+            listed.extend(failed);
+            return Ok(write_json(out, &listed)?);
         }
         let mut total = Counts::default();
         for (sender, counts) in &lines {

@@ -1,5 +1,8 @@
 //! The pool's commands against a node that says what a test lets it say.
 
+mod json;
+mod manage;
+
 use lotus_types::{Bytes, Cid, Signature};
 use serde_json::{Value, json};
 

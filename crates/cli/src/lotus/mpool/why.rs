@@ -11,6 +11,13 @@ use lotus_mpool::{checks::code, pending};
 use lotus_networks::policy::BLOCK_GAS_LIMIT;
 use lotus_rpc_api::full::FullNode;
 use lotus_types::{Cid, Gas, Message, SignedMessage, Tipset, TipsetKey, TokenAmount};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    format::{Form, Paint},
+    lotus::Context,
+};
 
 /// Tell why a message is not on chain yet and what would help
 #[derive(Debug, clap::Args)]
@@ -18,10 +25,13 @@ pub(in crate::lotus) struct Why {
     /// Which message
     #[arg(value_name = "messageCid")]
     cid: Cid,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// A reason, and what helps against it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct Finding {
     reason: String,
     help: String,
@@ -48,98 +58,90 @@ struct Case {
 }
 
 impl Why {
-    pub(super) async fn run(self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) async fn run(
+        self,
+        context: &Context<'_>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let node = context.node;
         let head = node.chain_head().await.context("getting chain head")?;
         let pending = node.mpool_pending(TipsetKey::default()).await?;
         let found = pending
             .iter()
             .find(|m| m.cid() == self.cid || m.message.cid() == self.cid);
         let Some(found) = found.cloned() else {
-            return self.not_waiting(node, &head, out).await;
+            let status = self.not_waiting(node, &head).await?;
+            let shown = json!({ "Cid": self.cid, "Waits": false, "Status": status });
+            if !self.form.wrote(out, &shown)? {
+                writeln!(out, "{status}")?;
+            }
+            return Ok(());
         };
         let case = Case::gather(node, &head, found, pending).await?;
-        case.describe(out)?;
-        let findings = case.findings();
-        if findings.is_empty() {
-            writeln!(
-                out,
-                "Nothing holds it back: it should be in one of the next blocks. `lotus state wait-msg \
-                 {}` waits for it.",
-                self.cid
-            )?;
-            return Ok(());
-        }
-        writeln!(out, "Why it is not on chain yet, and what would help:")?;
-        for Finding { reason, help } in findings {
-            writeln!(out, "- {reason}\n  {help}")?;
+        if !self.form.wrote(out, &case.to_json(&self.cid))? {
+            out.write_all(case.told(&self.cid, context.paint).as_bytes())?;
         }
         Ok(())
     }
 
     /// What there is to say of a message that the pool does not have.
-    async fn not_waiting(
-        &self,
-        node: &dyn FullNode,
-        head: &Tipset,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
+    async fn not_waiting(&self, node: &dyn FullNode, head: &Tipset) -> anyhow::Result<String> {
         let cid = self.cid;
         let Ok(message) = node.chain_get_message(cid).await else {
-            writeln!(
-                out,
-                "This node has never seen the message. Ask the node that it was sent through, or send it \
-                 again: its CID stays the same, so that it cannot be paid twice."
-            )?;
-            return Ok(());
+            return Ok(
+                "This node has never seen the message. Ask the node that it was sent through, or send \
+                 it again: its CID stays the same, so that it cannot be paid twice."
+                    .to_owned(),
+            );
         };
         let in_head = node
             .chain_get_messages_in_tipset(head.key().clone())
             .await?;
         if in_head.iter().any(|m| m.cid == cid) {
-            writeln!(
-                out,
+            return Ok(format!(
                 "It is on chain, in the head at height {}: the next tipset will show what it did.",
                 head.height()
-            )?;
-            return Ok(());
+            ));
         }
         let executed = node
             .state_search_msg(TipsetKey::default(), cid, -1, true)
             .await;
         if let Ok(Some(lookup)) = executed {
             let (height, exit) = (lookup.height, lookup.receipt.exit_code.0);
-            if lookup.message == cid {
-                writeln!(
-                    out,
-                    "It is on chain: executed before height {height}, exit code {exit}."
-                )?;
+            let what = if lookup.message == cid {
+                "It is on chain".to_owned()
             } else {
-                writeln!(
-                    out,
-                    "It was replaced by {}, which is on chain: executed before height {height}, exit code \
-                     {exit}.",
-                    lookup.message
-                )?;
-            }
-            return Ok(());
+                format!("It was replaced by {}, which is on chain", lookup.message)
+            };
+            return Ok(format!(
+                "{what}: executed before height {height}, exit code {exit}."
+            ));
         }
         let Message { from, nonce, .. } = message;
         let next = node.mpool_get_nonce(from).await?;
-        if nonce < next {
-            writeln!(
-                out,
+        Ok(if nonce < next {
+            format!(
                 "Another message of {from} has taken its nonce {nonce} (the next free one is {next}); it \
                  can no longer be on chain. `lotus mpool find --from {from}` shows what waits."
-            )?;
+            )
         } else {
-            writeln!(
-                out,
+            format!(
                 "The pool does not hold it any more: it was dropped for better paying ones, replaced, or \
                  cleared. Send it again; the next free nonce of {from} is {next}, the message has {nonce}."
-            )?;
-        }
-        Ok(())
+            )
+        })
     }
+}
+
+/// Why a waiting message waits, in words.
+///
+/// # Errors
+/// When the node does not say what is needed for that.
+pub(super) async fn told(node: &dyn FullNode, signed: &SignedMessage) -> anyhow::Result<String> {
+    let head = node.chain_head().await.context("getting chain head")?;
+    let pending = node.mpool_pending(TipsetKey::default()).await?;
+    let case = Case::gather(node, &head, signed.clone(), pending).await?;
+    Ok(case.told(&signed.cid(), Paint::default()))
 }
 
 impl Case {
@@ -181,27 +183,46 @@ impl Case {
         })
     }
 
-    fn describe(&self, out: &mut dyn Write) -> std::io::Result<()> {
+    fn told(&self, cid: &Cid, paint: Paint) -> String {
         let m = &self.message;
         let before = self.waiting.range(self.nonce..m.nonce).count();
-        writeln!(
-            out,
-            "from {}, nonce {}; the chain expects nonce {}",
-            m.from, m.nonce, self.nonce
-        )?;
-        writeln!(
-            out,
-            "fee cap {}, premium {}, base fee now {} (attoFIL per gas); gas limit {}",
+        let mut text = format!(
+            "from {}, nonce {}; the chain expects nonce {}\n\
+             fee cap {}, premium {}, base fee now {} (attoFIL per gas); gas limit {}\n\
+             its sender has {} waiting, {before} of them before it\n",
+            m.from,
+            m.nonce,
+            self.nonce,
             m.gas_fee_cap.atto(),
             m.gas_premium.atto(),
             self.base_fee.atto(),
-            m.gas_limit
-        )?;
-        let waiting = self.waiting.len();
-        writeln!(
-            out,
-            "its sender has {waiting} waiting, {before} of them before it"
-        )
+            m.gas_limit,
+            self.waiting.len(),
+        );
+        let findings = self.findings();
+        if findings.is_empty() {
+            text += &format!(
+                "Nothing holds it back: it should be in one of the next blocks. `lotus state wait-msg \
+                 {cid}` waits for it.\n"
+            );
+            return text;
+        }
+        text += "Why it is not on chain yet, and what would help:\n";
+        for Finding { reason, help } in findings {
+            text += &format!("- {}\n  {help}\n", paint.yellow(reason));
+        }
+        text
+    }
+
+    fn to_json(&self, cid: &Cid) -> Value {
+        let m = &self.message;
+        json!({
+            "Cid": cid, "Waits": true, "From": m.from, "Nonce": m.nonce, "NextNonce": self.nonce,
+            "GasFeeCap": m.gas_fee_cap, "GasPremium": m.gas_premium, "GasLimit": m.gas_limit,
+            "BaseFee": self.base_fee, "Waiting": self.waiting.len(),
+            "WaitingBefore": self.waiting.range(self.nonce..m.nonce).count(),
+            "Findings": self.findings(),
+        })
     }
 
     /// What holds it back; nothing when it only has to wait for the next block.

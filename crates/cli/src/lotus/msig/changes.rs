@@ -1,9 +1,10 @@
 //! Commands about a wallet's own affairs: its signers, its threshold, what is locked. Each is a
-//! proposal that the wallet calls itself, or an answer to one.
+//! proposal that the wallet calls itself ([`Proposal`]), or an answer to one ([`Approval`],
+//! [`Cancellation`]); what it is about is the type in their brackets.
 
 use anyhow::Context as _;
 use lotus_actors::multisig::{
-    self, ChangeNumApprovalsThresholdParams, LockBalanceParams, ProposeReturn,
+    ChangeNumApprovalsThresholdParams, LockBalanceParams, ProposeReturn, method,
 };
 use lotus_rpc_api::types::mpool::MessagePrototype;
 use lotus_types::{Address, ChainEpoch, TokenAmount, wire};
@@ -15,36 +16,41 @@ const REMOVE: &str = "remove proposal";
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Change {
-    ProposeRemove(ProposeRemove),
-    AddApprove(AddApprove),
-    AddCancel(AddCancel),
-    SwapPropose(SwapPropose),
-    SwapApprove(SwapApprove),
-    SwapCancel(SwapCancel),
-    LockPropose(LockPropose),
-    LockApprove(LockApprove),
-    LockCancel(LockCancel),
-    ProposeThreshold(ProposeThreshold),
+    /// Propose to remove a signer
+    ProposeRemove(Proposal<Removed>),
+    /// Approve a message to add a signer
+    AddApprove(Approval<Added>),
+    /// Cancel a message to add a signer
+    AddCancel(Cancellation<Added>),
+    /// Propose to swap signers
+    SwapPropose(Proposal<Swap>),
+    /// Approve a message to swap signers
+    SwapApprove(Approval<Swap>),
+    /// Cancel a message to swap signers
+    SwapCancel(Cancellation<Swap>),
+    /// Propose to lock up some balance
+    LockPropose(Proposal<Lock>),
+    /// Approve a message to lock up some balance
+    LockApprove(Approval<Lock>),
+    /// Cancel a message to lock up some balance
+    LockCancel(Cancellation<Lock>),
+    /// Propose setting a different signing threshold on the account
+    ProposeThreshold(Proposal<Threshold>),
 }
 
-/// Propose to remove a signer
 #[derive(Debug, clap::Args)]
-pub(super) struct ProposeRemove {
+pub(super) struct Proposal<T: clap::Args> {
     /// The wallet
     #[arg(value_name = "multisigAddress")]
     msig: Address,
-    /// Who leaves
-    signer: Address,
-    /// whether the number of required signers should be decreased
-    #[arg(long)]
-    decrease_threshold: bool,
+    #[command(flatten)]
+    what: T,
     #[command(flatten)]
     sender: Sender,
 }
 
-/// Approve a message to add a signer
 #[derive(Debug, clap::Args)]
-pub(super) struct AddApprove {
+pub(super) struct Approval<T: clap::Args> {
     /// The wallet
     #[arg(value_name = "multisigAddress")]
     msig: Address,
@@ -54,95 +60,61 @@ pub(super) struct AddApprove {
     /// Number of the transaction
     #[arg(value_name = "txId")]
     id: u64,
+    #[command(flatten)]
+    what: T,
+    #[command(flatten)]
+    sender: Sender,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Cancellation<T: clap::Args> {
+    /// The wallet
+    #[arg(value_name = "multisigAddress")]
+    msig: Address,
+    /// Number of the transaction
+    #[arg(value_name = "txId")]
+    id: u64,
+    #[command(flatten)]
+    what: T,
+    #[command(flatten)]
+    sender: Sender,
+}
+
+/// A signer that comes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Added {
     /// Who comes
     #[arg(value_name = "newAddress")]
     signer: Address,
     /// Must one more approve?
     #[arg(value_name = "increaseThreshold", action = clap::ArgAction::Set)]
     increase: bool,
-    #[command(flatten)]
-    sender: Sender,
 }
 
-/// Cancel a message to add a signer
+/// A signer that leaves.
 #[derive(Debug, clap::Args)]
-pub(super) struct AddCancel {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
-    /// Number of the transaction
-    #[arg(value_name = "txId")]
-    id: u64,
-    /// Who was to come
-    #[arg(value_name = "newAddress")]
+pub(super) struct Removed {
+    /// Who leaves
     signer: Address,
-    /// Was one more to approve?
-    #[arg(value_name = "increaseThreshold", action = clap::ArgAction::Set)]
-    increase: bool,
-    #[command(flatten)]
-    sender: Sender,
+    /// whether the number of required signers should be decreased
+    #[arg(long)]
+    decrease_threshold: bool,
 }
 
-/// Propose to swap signers
+/// A signer in another's place.
 #[derive(Debug, clap::Args)]
-pub(super) struct SwapPropose {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
+pub(super) struct Swap {
     /// Who leaves
     #[arg(value_name = "oldAddress")]
     old: Address,
     /// Who comes
     #[arg(value_name = "newAddress")]
     new: Address,
-    #[command(flatten)]
-    sender: Sender,
-}
-
-/// Approve a message to swap signers
-#[derive(Debug, clap::Args)]
-pub(super) struct SwapApprove {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
-    /// Who proposed it
-    #[arg(value_name = "proposerAddress")]
-    proposer: Address,
-    /// Number of the transaction
-    #[arg(value_name = "txId")]
-    id: u64,
-    /// Who leaves
-    #[arg(value_name = "oldAddress")]
-    old: Address,
-    /// Who comes
-    #[arg(value_name = "newAddress")]
-    new: Address,
-    #[command(flatten)]
-    sender: Sender,
-}
-
-/// Cancel a message to swap signers
-#[derive(Debug, clap::Args)]
-pub(super) struct SwapCancel {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
-    /// Number of the transaction
-    #[arg(value_name = "txId")]
-    id: u64,
-    /// Who was to leave
-    #[arg(value_name = "oldAddress")]
-    old: Address,
-    /// Who was to come
-    #[arg(value_name = "newAddress")]
-    new: Address,
-    #[command(flatten)]
-    sender: Sender,
 }
 
 /// What is locked.
 #[derive(Debug, clap::Args)]
-struct Lock {
+pub(super) struct Lock {
     /// It unlocks from then on
     start_epoch: ChainEpoch,
     /// For so many epochs
@@ -151,70 +123,20 @@ struct Lock {
     amount: TokenAmount,
 }
 
-/// Propose to lock up some balance
+/// How many must approve.
 #[derive(Debug, clap::Args)]
-pub(super) struct LockPropose {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
-    #[command(flatten)]
-    lock: Lock,
-    #[command(flatten)]
-    sender: Sender,
-}
-
-/// Approve a message to lock up some balance
-#[derive(Debug, clap::Args)]
-pub(super) struct LockApprove {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
-    /// Who proposed it
-    #[arg(value_name = "proposerAddress")]
-    proposer: Address,
-    /// Number of the transaction
-    #[arg(value_name = "txId")]
-    id: u64,
-    #[command(flatten)]
-    lock: Lock,
-    #[command(flatten)]
-    sender: Sender,
-}
-
-/// Cancel a message to lock up some balance
-#[derive(Debug, clap::Args)]
-pub(super) struct LockCancel {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
-    /// Number of the transaction
-    #[arg(value_name = "txId")]
-    id: u64,
-    #[command(flatten)]
-    lock: Lock,
-    #[command(flatten)]
-    sender: Sender,
-}
-
-/// Propose setting a different signing threshold on the account
-#[derive(Debug, clap::Args)]
-pub(super) struct ProposeThreshold {
-    /// The wallet
-    #[arg(value_name = "multisigAddress")]
-    msig: Address,
+pub(super) struct Threshold {
     /// So many must approve
     #[arg(value_name = "newM")]
     threshold: u64,
-    #[command(flatten)]
-    sender: Sender,
 }
 
 impl Lock {
-    fn params(self) -> LockBalanceParams {
+    fn params(&self) -> LockBalanceParams {
         LockBalanceParams {
             start_epoch: self.start_epoch,
             unlock_duration: self.unlock_duration,
-            amount: self.amount,
+            amount: self.amount.clone(),
         }
     }
 }
@@ -234,49 +156,53 @@ impl Change {
 
     /// What a command sends, and what Lotus calls it.
     async fn message(self, at: &At<'_>) -> anyhow::Result<(&'static str, MessagePrototype)> {
-        let node = at.node;
+        let node = at.sending.node;
+        let (zero, lock) = (TokenAmount::zero(), method::LOCK_BALANCE);
         Ok(match self {
             Self::ProposeRemove(c) => {
                 let from = c.sender.address(node).await?;
-                let message = node.msig_remove_signer(c.msig, from, c.signer, c.decrease_threshold);
+                let Removed { signer, .. } = c.what;
+                let fewer = c.what.decrease_threshold;
+                let message = node.msig_remove_signer(c.msig, from, signer, fewer);
                 (REMOVE, message.await?)
             }
             Self::AddApprove(c) => {
                 let from = c.sender.address(node).await?;
+                let Added { signer, increase } = c.what;
                 let message =
-                    node.msig_add_approve(c.msig, from, c.id, c.proposer, c.signer, c.increase);
+                    node.msig_add_approve(c.msig, from, c.id, c.proposer, signer, increase);
                 ("add approval", message.await?)
             }
             Self::AddCancel(c) => {
                 let from = c.sender.address(node).await?;
-                let message = node.msig_add_cancel(c.msig, from, c.id, c.signer, c.increase);
+                let Added { signer, increase } = c.what;
+                let message = node.msig_add_cancel(c.msig, from, c.id, signer, increase);
                 ("add cancellation", message.await?)
             }
             Self::SwapPropose(c) => {
                 let from = c.sender.address(node).await?;
-                let message = node.msig_swap_propose(c.msig, from, c.old, c.new);
+                let message = node.msig_swap_propose(c.msig, from, c.what.old, c.what.new);
                 ("swap proposal", message.await?)
             }
             Self::SwapApprove(c) => {
                 let from = c.sender.address(node).await?;
-                let message = node.msig_swap_approve(c.msig, from, c.id, c.proposer, c.old, c.new);
+                let Swap { old, new } = c.what;
+                let message = node.msig_swap_approve(c.msig, from, c.id, c.proposer, old, new);
                 ("swap approval", message.await?)
             }
             Self::SwapCancel(c) => {
                 let from = c.sender.address(node).await?;
-                let message = node.msig_swap_cancel(c.msig, from, c.id, c.old, c.new);
+                let message = node.msig_swap_cancel(c.msig, from, c.id, c.what.old, c.what.new);
                 ("swap cancellation", message.await?)
             }
             Self::LockPropose(c) => {
-                let method = multisig::method::LOCK_BALANCE;
-                let params = c.lock.params();
-                let message = at.propose_to_itself(c.msig, &c.sender, method, &params);
+                let params = c.what.params();
+                let message = at.propose_to_itself(c.msig, &c.sender, lock, &params);
                 ("lock proposal", message.await?)
             }
             Self::LockApprove(c) => {
                 let from = c.sender.address(node).await?;
-                let params = lotus_actors::call::params(&c.lock.params())?;
-                let (zero, lock) = (TokenAmount::zero(), multisig::method::LOCK_BALANCE);
+                let params = lotus_actors::call::params(&c.what.params())?;
                 let message = node.msig_approve_txn_hash(
                     c.msig, c.id, c.proposer, c.msig, zero, from, lock, params,
                 );
@@ -284,21 +210,19 @@ impl Change {
             }
             Self::LockCancel(c) => {
                 let from = c.sender.address(node).await?;
-                let params = lotus_actors::call::params(&c.lock.params())?;
-                let (zero, lock) = (TokenAmount::zero(), multisig::method::LOCK_BALANCE);
+                let params = lotus_actors::call::params(&c.what.params())?;
                 let message =
                     node.msig_cancel_txn_hash(c.msig, c.id, c.msig, zero, from, lock, params);
                 ("lock cancellation", message.await?)
             }
             Self::ProposeThreshold(c) => {
-                let method = multisig::method::CHANGE_NUM_APPROVALS_THRESHOLD;
+                let change = method::CHANGE_NUM_APPROVALS_THRESHOLD;
                 let params = ChangeNumApprovalsThresholdParams {
-                    new_threshold: c.threshold,
+                    new_threshold: c.what.threshold,
                 };
-                let message = at
-                    .propose_to_itself(c.msig, &c.sender, method, &params)
-                    .await
-                    .context("failed to propose change of threshold")?;
+                let message = at.propose_to_itself(c.msig, &c.sender, change, &params);
+                let message = message.await;
+                let message = message.context("failed to propose change of threshold")?;
                 ("change threshold proposal", message)
             }
         })

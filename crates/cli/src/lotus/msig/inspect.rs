@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use lotus_rpc_api::{full::FullNode, types::state::MsigTransaction};
 use lotus_types::{Address, TipsetKey};
+use serde_json::json;
 
 use super::tell;
-use crate::format::Table;
+use crate::format::{Form, Table, write_json};
 
 /// Inspect a multisig wallet
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,8 @@ pub(super) struct Inspect {
     /// Decode parameters of transaction proposals
     #[arg(long)]
     decode_params: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Inspect {
@@ -28,6 +31,26 @@ impl Inspect {
         let head = node.chain_head().await?;
         let (balance, state) = tell::state(node, self.address).await?;
         let spendable = &balance - &state.locked_at(head.height());
+        let mut signers = Vec::new();
+        for signer in &state.signers {
+            let key = node.state_account_key(*signer, TipsetKey::default()).await;
+            // A signer may be something else than an account.
+            signers.push((*signer, key.ok()));
+        }
+        if self.form.is_json() {
+            let pending = self.pending(node).await?;
+            let signers = signers
+                .iter()
+                .map(|(id, key)| json!({ "ID": id, "Address": key }));
+            let shown = json!({
+                "Address": self.address, "Balance": balance, "Spendable": spendable,
+                "InitialBalance": state.initial_balance, "StartEpoch": state.start_epoch,
+                "UnlockDuration": state.unlock_duration,
+                "Threshold": state.num_approvals_threshold,
+                "Signers": signers.collect::<Vec<_>>(), "Transactions": pending,
+            });
+            return Ok(write_json(out, &shown)?);
+        }
         writeln!(out, "Balance: {balance}")?;
         writeln!(out, "Spendable: {spendable}")?;
         if self.vesting {
@@ -38,26 +61,33 @@ impl Inspect {
         let all = state.signers.len();
         writeln!(out, "Threshold: {} / {all}", state.num_approvals_threshold)?;
         writeln!(out, "Signers:")?;
-        let mut signers = Table::tabbed(&["ID", "Address"]);
-        for signer in state.signers {
-            let key = node.state_account_key(signer, TipsetKey::default()).await;
-            // A signer may be something else than an account.
-            let key = key.map_or_else(|_| "N/A".to_owned(), |key| key.to_string());
-            signers.row([signer.to_string(), key]);
+        let mut table = Table::tabbed(&["ID", "Address"]);
+        for (id, key) in signers {
+            let key = key.map_or_else(|| "N/A".to_owned(), |key| key.to_string());
+            table.row([id.to_string(), key]);
         }
-        signers.write(out)?;
+        table.write(out)?;
         self.transactions(node, out).await
     }
 
-    async fn transactions(&self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
-        let head = TipsetKey::default;
-        let mut pending = node.msig_get_pending(self.address, head()).await?;
+    /// What waits for approval, by number.
+    async fn pending(&self, node: &dyn FullNode) -> anyhow::Result<Vec<MsigTransaction>> {
+        let mut pending = node
+            .msig_get_pending(self.address, TipsetKey::default())
+            .await?;
         pending.sort_by_key(|transaction| transaction.id);
+        Ok(pending)
+    }
+
+    async fn transactions(&self, node: &dyn FullNode, out: &mut dyn Write) -> anyhow::Result<()> {
+        let pending = self.pending(node).await?;
         writeln!(out, "Transactions:  {}", pending.len())?;
         if pending.is_empty() {
             return Ok(());
         }
-        let own = node.state_lookup_id(self.address, head()).await?;
+        let own = node
+            .state_lookup_id(self.address, TipsetKey::default())
+            .await?;
         let mut table = Table::tabbed(&[
             "ID",
             "State",

@@ -4,8 +4,10 @@ use anyhow::Context as _;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use lotus_actors::{ActorKind, init::ExecReturn, multisig::ProposeReturn};
 use lotus_types::{Address, Bytes, ChainEpoch, MethodNum, TipsetKey, TokenAmount, wire};
+use serde_json::json;
 
 use super::{At, Sender, tell};
+use crate::format::Form;
 
 /// Create a new multisig wallet
 #[derive(Debug, clap::Args)]
@@ -124,19 +126,21 @@ pub(super) struct Vested {
     /// end epoch to stop measure vesting at
     #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
     end_epoch: ChainEpoch,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl Create {
     pub(super) async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
-        let from = self.sender.address(at.node).await?;
+        let from = self.sender.address(at.sending.node).await?;
         let required = match self.required {
             0 => self.signers.len() as u64,
             required => required,
         };
         // The gas price has been without meaning for long.
         let price = TokenAmount::from_atto(1);
-        let message = at
-            .node
+        let node = at.sending.node;
+        let message = node
             .msig_create(
                 required,
                 self.signers,
@@ -166,22 +170,21 @@ impl Create {
 
 impl Propose {
     pub(super) async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
-        let from = self.sender.address(at.node).await?;
+        let from = self.sender.address(at.sending.node).await?;
         let msig = self.msig;
-        let actor = at
-            .node
+        let node = at.sending.node;
+        let actor = node
             .state_get_actor(msig, TipsetKey::default())
             .await
             .with_context(|| format!("failed to look up multisig {msig}"))?;
-        let kind = tell::kind_of(at.node, &actor.code).await?;
+        let kind = tell::kind_of(node, &actor.code).await?;
         anyhow::ensure!(
             kind == Some(ActorKind::Multisig),
             "actor {msig} is not a multisig actor"
         );
         let params = hex(self.params.as_deref())?;
         let method = self.method.unwrap_or(0);
-        let message = at
-            .node
+        let message = node
             .msig_propose(msig, self.to, self.value, from, method, params)
             .await?;
         let receipt = at.send_and_wait("proposal", "proposal", message).await?;
@@ -200,17 +203,16 @@ impl Propose {
 
 impl Approve {
     pub(super) async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
-        let from = self.sender.address(at.node).await?;
-        let (msig, id) = (self.msig, self.id);
+        let from = self.sender.address(at.sending.node).await?;
+        let (msig, id, node) = (self.msig, self.id, at.sending.node);
         let message = match (self.proposer, self.proposed.to, self.proposed.value) {
             (Some(proposer), Some(to), Some(value)) => {
                 let method = self.proposed.method.unwrap_or(0);
                 let params = hex(self.proposed.params.as_deref())?;
-                at.node
-                    .msig_approve_txn_hash(msig, id, proposer, to, value, from, method, params)
+                node.msig_approve_txn_hash(msig, id, proposer, to, value, from, method, params)
                     .await?
             }
-            _ => at.node.msig_approve(msig, id, from).await?,
+            _ => node.msig_approve(msig, id, from).await?,
         };
         at.send_and_wait("approval", "approve", message).await?;
         Ok(())
@@ -219,20 +221,19 @@ impl Approve {
 
 impl Cancel {
     pub(super) async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
-        let from = self.sender.address(at.node).await?;
-        let (msig, id) = (self.msig, self.id);
+        let from = self.sender.address(at.sending.node).await?;
+        let (msig, id, node) = (self.msig, self.id, at.sending.node);
         let message = match (self.proposed.to, self.proposed.value) {
             (Some(to), Some(value)) => {
                 let method = self.proposed.method.unwrap_or(0);
                 let params = hex(self.proposed.params.as_deref())?;
-                at.node
-                    .msig_cancel_txn_hash(msig, id, to, value, from, method, params)
+                node.msig_cancel_txn_hash(msig, id, to, value, from, method, params)
                     .await?
             }
             (Some(_), None) => {
                 anyhow::bail!("usage: msig cancel <msig addr> <message ID> <destination> <value>")
             }
-            _ => at.node.msig_cancel(msig, id, from).await?,
+            _ => node.msig_cancel(msig, id, from).await?,
         };
         at.send_and_wait("cancel", "cancel", message).await?;
         Ok(())
@@ -241,16 +242,13 @@ impl Cancel {
 
 impl AddPropose {
     pub(super) async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
-        let from = self.sender.address(at.node).await?;
+        let from = self.sender.address(at.sending.node).await?;
         let (msig, signer) = (self.msig, self.signer);
-        let state = tell::state(at.node, msig).await?.1;
-        let id = at
-            .node
-            .state_lookup_id(signer, TipsetKey::default())
-            .await?;
+        let node = at.sending.node;
+        let state = tell::state(node, msig).await?.1;
+        let id = node.state_lookup_id(signer, TipsetKey::default()).await?;
         anyhow::ensure!(!state.signers.contains(&id), "{signer} is already a signer");
-        let message = at
-            .node
+        let message = node
             .msig_add_propose(msig, from, signer, self.increase_threshold)
             .await?;
         at.send_and_wait("add proposal", "add proposal", message)
@@ -261,7 +259,7 @@ impl AddPropose {
 
 impl Vested {
     pub(super) async fn run(self, at: &mut At<'_>) -> anyhow::Result<()> {
-        let node = at.node;
+        let node = at.sending.node;
         let start = node.chain_get_tipset_by_height(self.start_epoch, TipsetKey::default());
         let start = start.await?;
         let end = if self.end_epoch < 0 {
@@ -272,6 +270,12 @@ impl Vested {
         };
         let vested = node.msig_get_vested(self.msig, start.key().clone(), end.key().clone());
         let vested = vested.await?;
+        let shown = json!({
+            "Vested": vested, "StartEpoch": start.height(), "EndEpoch": end.height(),
+        });
+        if self.form.wrote(at.out, &shown)? {
+            return Ok(());
+        }
         writeln!(
             at.out,
             "Vested: {vested} between {} and {}",

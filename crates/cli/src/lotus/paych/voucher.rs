@@ -9,6 +9,7 @@ use lotus_rpc_api::full::FullNode;
 use lotus_types::{Address, Bytes, TokenAmount, wire};
 
 use super::confirmed;
+use crate::format::{Form, write_json};
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::lotus) enum Voucher {
@@ -55,6 +56,8 @@ pub(in crate::lotus) struct Listed {
     /// Print voucher as serialized string
     #[arg(long)]
     export: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 fn encode(voucher: &SignedVoucher) -> anyhow::Result<String> {
@@ -139,6 +142,17 @@ async fn best_spendable(
 impl Listed {
     fn write(&self, mut vouchers: Vec<SignedVoucher>, out: &mut dyn Write) -> anyhow::Result<()> {
         vouchers.sort_by_key(|voucher| (voucher.lane, voucher.nonce));
+        if self.form.is_json() {
+            let mut listed = Vec::new();
+            for voucher in &vouchers {
+                let mut entry = serde_json::to_value(voucher)?;
+                if self.export {
+                    entry["Export"] = encode(voucher)?.into();
+                }
+                listed.push(entry);
+            }
+            return Ok(write_json(out, &listed)?);
+        }
         for voucher in vouchers {
             self.line(&voucher, out)?;
         }

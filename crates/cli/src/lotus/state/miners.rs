@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, io::Write};
 
 use anyhow::Context as _;
+use lotus_actors::miner::SectorOnChainInfo;
 use lotus_rpc_api::{full::FullNode, types::state::MinerInfo};
 use lotus_types::{Address, SectorNumber, Tipset, TipsetKey};
+use serde::Serialize;
 
 use crate::{
     common::beneficiary::write_beneficiary,
-    format::{binary, epoch_date, epoch_time, list as brackets, percent, size},
+    format::{Form, binary, epoch_date, epoch_time, list as brackets, percent, size},
     lotus::block_delay,
     multiaddr,
 };
@@ -20,11 +22,15 @@ pub(super) async fn power(
     node: &dyn FullNode,
     miner: Option<Address>,
     key: TipsetKey,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let power = node
         .state_miner_power(miner.unwrap_or_default(), key)
         .await?;
+    if form.wrote(out, &power)? {
+        return Ok(());
+    }
     let total = &power.total_power.quality_adj_power;
     if miner.is_none() {
         writeln!(out, "{total}({})", size(total))?;
@@ -45,52 +51,62 @@ pub(super) async fn power(
     Ok(())
 }
 
-pub(super) async fn sectors(
-    node: &dyn FullNode,
-    miner: Address,
-    key: TipsetKey,
+pub(super) fn write_sectors(
+    sectors: &[SectorOnChainInfo],
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    for sector in node.state_miner_sectors(miner, None, key).await? {
+    if form.wrote(out, sectors)? {
+        return Ok(());
+    }
+    for sector in sectors {
         writeln!(out, "{}: {}", sector.sector_number, sector.sealed_cid)?;
     }
     Ok(())
 }
 
-pub(super) async fn active_sectors(
-    node: &dyn FullNode,
+/// A miner and how many deals it has.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WithDeals {
     miner: Address,
-    key: TipsetKey,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    for sector in node.state_miner_active_sectors(miner, key).await? {
-        writeln!(out, "{}: {}", sector.sector_number, sector.sealed_cid)?;
-    }
-    Ok(())
+    deals: u64,
 }
 
 pub(super) async fn list(
     node: &dyn FullNode,
     sort_by: Option<&str>,
     key: TipsetKey,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mut miners = node.state_list_miners(key.clone()).await?;
+    let miners = node.state_list_miners(key.clone()).await?;
     match sort_by {
         None | Some("" | "none") => {
+            if form.wrote(out, &miners)? {
+                return Ok(());
+            }
             for miner in miners {
                 writeln!(out, "{miner}")?;
             }
         }
         Some("num-deals") => {
-            let mut deals: BTreeMap<Address, u64> = BTreeMap::new();
+            let mut count: BTreeMap<Address, u64> = BTreeMap::new();
             for deal in node.state_market_deals(key).await?.into_values() {
-                *deals.entry(deal.proposal.provider).or_default() += 1;
+                *count.entry(deal.proposal.provider).or_default() += 1;
             }
-            let count = |miner: &Address| deals.get(miner).copied().unwrap_or(0);
-            miners.sort_by_key(|miner| std::cmp::Reverse(count(miner)));
-            for miner in miners.iter().take(SORTED_MINERS) {
-                writeln!(out, "{miner} {}", count(miner))?;
+            let with_deals = |miner| WithDeals {
+                miner,
+                deals: count.get(&miner).copied().unwrap_or(0),
+            };
+            let mut miners: Vec<_> = miners.into_iter().map(with_deals).collect();
+            miners.sort_by_key(|miner| std::cmp::Reverse(miner.deals));
+            miners.truncate(SORTED_MINERS);
+            if form.wrote(out, &miners)? {
+                return Ok(());
+            }
+            for WithDeals { miner, deals } in miners {
+                writeln!(out, "{miner} {deals}")?;
             }
         }
         Some(other) => anyhow::bail!("unrecognized sorting order: {other:?}; none or num-deals"),
@@ -115,9 +131,9 @@ pub(super) async fn sector_size(
 
 pub(super) async fn sector(
     node: &dyn FullNode,
-    miner: Address,
-    number: SectorNumber,
+    (miner, number): (Address, SectorNumber),
     tipset: &Tipset,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let key = tipset.key().clone();
@@ -125,6 +141,9 @@ pub(super) async fn sector(
         .state_sector_get_info(miner, number, key.clone())
         .await?
         .with_context(|| format!("sector {number} for miner {miner} not found"))?;
+    if form.wrote(out, &sector)? {
+        return Ok(());
+    }
     let delay = block_delay(node).await?;
     let now = (tipset.height(), tipset.min_timestamp());
     writeln!(out, "SectorNumber:  {}", sector.sector_number)?;
@@ -167,9 +186,13 @@ pub(super) async fn info(
     node: &dyn FullNode,
     miner: Address,
     key: TipsetKey,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let info = node.state_miner_info(miner, key.clone()).await?;
+    if form.wrote(out, &info)? {
+        return Ok(());
+    }
     let available = node.state_miner_available_balance(miner, key.clone()).await;
     writeln!(
         out,
@@ -236,9 +259,13 @@ pub(super) async fn proving_deadline(
     node: &dyn FullNode,
     miner: Address,
     key: TipsetKey,
+    form: Form,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let deadline = node.state_miner_proving_deadline(miner, key).await?;
+    if form.wrote(out, &deadline)? {
+        return Ok(());
+    }
     writeln!(out, "Period Start:\t{}", deadline.period_start)?;
     writeln!(out, "Index:\t\t{}", deadline.index)?;
     writeln!(out, "Open:\t\t{}", deadline.open)?;

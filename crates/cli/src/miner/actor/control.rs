@@ -9,12 +9,18 @@ use lotus_actors::{
 };
 use lotus_rpc_api::{full::FullNode, types::state::MinerInfo};
 use lotus_types::{Address, TipsetKey, TokenAmount};
+use serde_json::json;
 
 use super::push;
-use crate::{format::Table, miner::Context};
+use crate::{
+    format::{Colour, Form, Paint, Table},
+    miner::Context,
+};
 
 /// Characters of a key that are shown.
 const SHORT_KEY: usize = 6;
+/// FIL below which an address should be given more, and soon.
+const LOW: [i64; 2] = [10, 50];
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::miner) enum Control {
@@ -23,6 +29,10 @@ pub(in crate::miner) enum Control {
         /// Show whole keys
         #[arg(long)]
         verbose: bool,
+        #[command(flatten)]
+        colour: Colour,
+        #[command(flatten)]
+        form: Form,
     },
     /// Set control address(-es)
     Set {
@@ -38,7 +48,11 @@ pub(in crate::miner) enum Control {
 impl Control {
     pub(super) async fn run(self, context: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
-            Self::List { verbose } => list(context, verbose, out).await,
+            Self::List {
+                verbose,
+                colour,
+                form,
+            } => list(context, verbose, colour.paint(context.paint), form, out).await,
             Self::Set {
                 really_do_it,
                 addresses,
@@ -83,7 +97,7 @@ impl Uses {
         Ok(uses)
     }
 
-    fn of(&self, address: Address) -> String {
+    fn of(&self, address: Address) -> Vec<&'static str> {
         let mut uses = Vec::new();
         if address == self.worker {
             uses.push("other");
@@ -93,11 +107,39 @@ impl Uses {
         }
         let named = self.named.iter().filter(|(_, ids)| ids.contains(&address));
         uses.extend(named.map(|(name, _)| *name));
-        uses.join(" ")
+        uses
     }
 }
 
-async fn list(context: &Context, verbose: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+/// A use in its colour.
+fn painted(name: &str, paint: Paint) -> String {
+    match name {
+        "post" => paint.green(name),
+        "precommit" => paint.cyan(name),
+        "commit" => paint.blue(name),
+        "deals" => paint.magenta(name),
+        _ => paint.yellow(name),
+    }
+}
+
+/// What an address has: enough for long, for a while, or hardly.
+fn graded(balance: &TokenAmount, paint: Paint) -> String {
+    if *balance < TokenAmount::from_fil(LOW[0]) {
+        paint.red(balance)
+    } else if *balance < TokenAmount::from_fil(LOW[1]) {
+        paint.yellow(balance)
+    } else {
+        paint.green(balance)
+    }
+}
+
+async fn list(
+    context: &Context,
+    verbose: bool,
+    paint: Paint,
+    form: Form,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let (actor, node) = (context.actor().await?, context.node().await?);
     let info = node.state_miner_info(actor, TipsetKey::default()).await?;
     let uses = Uses::load(context, &info).await?;
@@ -109,10 +151,16 @@ async fn list(context: &Context, verbose: bool, out: &mut dyn Write) -> anyhow::
     for (number, address) in info.control_addresses.iter().enumerate() {
         rows.push((format!("control-{number}"), *address));
     }
+    let mut listed = Vec::new();
     let mut table = Table::new(&["name", "ID", "key", "use", "balance"]);
     for (name, address) in rows {
         let balance = match node.state_get_actor(address, TipsetKey::default()).await {
             Ok(actor) => actor.balance,
+            Err(error) if form.is_json() => {
+                let error = error.to_string();
+                listed.push(json!({ "Name": name, "ID": address, "Error": error }));
+                continue;
+            }
             Err(error) => {
                 writeln!(out, "{name}\t{address}: error getting actor: {error}")?;
                 continue;
@@ -121,6 +169,13 @@ async fn list(context: &Context, verbose: bool, out: &mut dyn Write) -> anyhow::
         // An owner may be a multisig, which has no key.
         let key = node.state_account_key(address, TipsetKey::default()).await;
         let key = key.unwrap_or(address).to_string();
+        let uses = uses.of(address);
+        if form.is_json() {
+            listed.push(json!({
+                "Name": name, "ID": address, "Key": key, "Use": uses, "Balance": balance,
+            }));
+            continue;
+        }
         let key = match key.get(..SHORT_KEY) {
             Some(begin) if !verbose && key.len() > SHORT_KEY + 3 => format!("{begin}..."),
             _ => key,
@@ -129,9 +184,15 @@ async fn list(context: &Context, verbose: bool, out: &mut dyn Write) -> anyhow::
             name,
             address.to_string(),
             key,
-            uses.of(address),
-            balance.to_string(),
+            uses.iter()
+                .map(|name| painted(name, paint))
+                .collect::<Vec<_>>()
+                .join(" "),
+            graded(&balance, paint),
         ]);
+    }
+    if form.wrote(out, &listed)? {
+        return Ok(());
     }
     Ok(table.write(out)?)
 }

@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, io::Write};
 use anyhow::Context as _;
 use lotus_rpc_api::types::storage::StorageId;
 use lotus_types::{SectorId, SectorNumber, TipsetKey, sector::SectorRef};
+use serde_json::json;
 
 use super::{all_partitions, partitions};
 use crate::{
-    format::{MOST_NUMBERS, Table},
+    format::{Form, MOST_NUMBERS, Paint, Table, write_json},
     miner::Context,
 };
 
@@ -27,6 +28,8 @@ pub(in crate::miner) struct Check {
     /// only check faulty sectors
     #[arg(long)]
     faulty: bool,
+    #[command(flatten)]
+    form: Form,
     /// Which deadline
     #[arg(value_name = "deadlineIdx")]
     deadline: u64,
@@ -42,7 +45,7 @@ impl Check {
         let key = head.key();
         let info = node.state_miner_info(actor, key.clone()).await?;
         let filter = self.filter(context, key).await?;
-        let mut table = Table::open(&["deadline", "partition", "sector", "status"]);
+        let mut checked = Vec::new();
         let partitions = partitions(node, actor, self.deadline, key).await?;
         for (index, partition) in partitions.iter().enumerate() {
             let live = Some(partition.live_sectors.clone());
@@ -66,14 +69,39 @@ impl Check {
                 .check_provable(info.window_post_proof_type, to_check)
                 .await?;
             for number in numbers {
-                let status = match bad.get(&number) {
-                    Some(reason) => format!("bad ({reason})"),
-                    None if self.only_bad => continue,
-                    None => "good".to_owned(),
-                };
-                let place = [self.deadline.to_string(), index.to_string()];
-                table.row(place.into_iter().chain([number.to_string(), status]));
+                let wrong = bad.get(&number).cloned();
+                if wrong.is_some() || !self.only_bad {
+                    checked.push((index, number, wrong));
+                }
             }
+        }
+        self.write(checked, context.paint, out)
+    }
+
+    /// Tells of the sectors by partition and number, and what is wrong with each.
+    fn write(
+        &self,
+        checked: Vec<(usize, SectorNumber, Option<String>)>,
+        paint: Paint,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        if self.form.is_json() {
+            let listed = checked.iter().map(|(partition, number, wrong)| {
+                json!({
+                    "Deadline": self.deadline, "Partition": partition, "SectorNumber": number,
+                    "Good": wrong.is_none(), "Error": wrong,
+                })
+            });
+            return Ok(write_json(out, &listed.collect::<Vec<_>>())?);
+        }
+        let mut table = Table::open(&["deadline", "partition", "sector", "status"]);
+        for (partition, number, wrong) in checked {
+            let status = match wrong {
+                Some(reason) => format!("{} ({reason})", paint.red("bad")),
+                None => paint.green("good"),
+            };
+            let place = [self.deadline.to_string(), partition.to_string()];
+            table.row(place.into_iter().chain([number.to_string(), status]));
         }
         Ok(table.write(out)?)
     }

@@ -5,10 +5,12 @@ use std::io::Write;
 use anyhow::Context as _;
 use lotus_rpc_api::{full::FullNode, types::state::Deadline as OnChain};
 use lotus_types::{Address, BitField, ChainEpoch, Tipset};
+use serde::Serialize;
+use serde_json::json;
 
 use super::partitions;
 use crate::{
-    format::{MOST_NUMBERS, Table, list as brackets, size, time_of_day},
+    format::{Form, MOST_NUMBERS, Table, list as brackets, size, time_of_day, write_json},
     lotus::block_delay,
     miner::Context,
 };
@@ -49,17 +51,29 @@ impl Period {
     }
 }
 
-pub(super) async fn list(context: &Context, all: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+/// A deadline and what is to be proven in it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Due {
+    deadline: u64,
+    /// Time of day, UTC.
+    open: String,
+    partitions: usize,
+    sectors: u64,
+    faults: u64,
+    proven_partitions: u64,
+    current: bool,
+}
+
+pub(super) async fn list(
+    context: &Context,
+    all: bool,
+    form: Form,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let (actor, node) = (context.actor().await?, context.node().await?);
     let period = Period::load(node, actor).await?;
-    writeln!(out, "Miner: {actor}")?;
-    let mut table = Table::open(&[
-        "deadline",
-        "open",
-        "partitions",
-        "sectors (faults)",
-        "proven partitions",
-    ]);
+    let mut listed = Vec::new();
     for (index, deadline) in (0..).zip(&period.deadlines) {
         let partitions = partitions(node, actor, index, period.head.key()).await?;
         let (mut count, mut sectors, mut faults) = (0_usize, 0, 0);
@@ -73,16 +87,34 @@ pub(super) async fn list(context: &Context, all: bool, out: &mut dyn Write) -> a
             sectors += counted.len();
             faults += partition.faulty_sectors.len();
         }
-        let proven = deadline.post_submissions.len();
-        let current = if index == period.current {
-            "  (current)"
-        } else {
-            ""
-        };
+        listed.push(Due {
+            deadline: index,
+            open: period.opens(index),
+            partitions: count,
+            sectors,
+            faults,
+            proven_partitions: deadline.post_submissions.len(),
+            current: index == period.current,
+        });
+    }
+    if form.wrote(out, &listed)? {
+        return Ok(());
+    }
+    writeln!(out, "Miner: {}", context.paint.blue(actor))?;
+    let mut table = Table::open(&[
+        "deadline",
+        "open",
+        "partitions",
+        "sectors (faults)",
+        "proven partitions",
+    ]);
+    for due in listed {
+        let (sectors, faults, proven) = (due.sectors, due.faults, due.proven_partitions);
+        let current = if due.current { "  (current)" } else { "" };
         table.row([
-            index.to_string(),
-            period.opens(index),
-            count.to_string(),
+            due.deadline.to_string(),
+            due.open,
+            due.partitions.to_string(),
             format!("{sectors} ({faults})"),
             format!("{proven}{current}"),
         ]);
@@ -99,6 +131,8 @@ pub(in crate::miner) struct Deadline {
     /// Print partition bitfield stats
     #[arg(short, long)]
     bitfield: bool,
+    #[command(flatten)]
+    form: Form,
     /// Which
     #[arg(value_name = "deadlineIdx")]
     index: u64,
@@ -118,6 +152,14 @@ impl Deadline {
             )
         })?;
         let partitions = partitions(node, actor, self.index, period.head.key()).await?;
+        if self.form.is_json() {
+            let shown = json!({
+                "Deadline": self.index, "Open": period.opens(self.index),
+                "ProvenPartitions": deadline.post_submissions.len(),
+                "Current": period.current == self.index, "Partitions": partitions,
+            });
+            return Ok(write_json(out, &shown)?);
+        }
         writeln!(out, "Deadline Index:           {}", self.index)?;
         writeln!(
             out,

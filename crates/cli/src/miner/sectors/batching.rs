@@ -6,6 +6,8 @@ use anyhow::{Context as _, ensure};
 use lotus_rpc_api::miner::StorageMiner;
 use lotus_types::{Cid, SectorId, SectorNumber};
 
+use crate::format::Form;
+
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::miner) enum Batching {
     /// list sectors waiting in commit batch queue
@@ -13,12 +15,16 @@ pub(in crate::miner) enum Batching {
         /// send a batch now
         #[arg(long)]
         publish_now: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// list sectors waiting in precommit batch queue
     Precommit {
         /// send a batch now
         #[arg(long)]
         publish_now: bool,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -36,9 +42,15 @@ impl Batching {
         miner: &dyn StorageMiner,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        let waiting = match self {
-            Self::Commit { publish_now: true } => {
+        let (waiting, form) = match self {
+            Self::Commit {
+                publish_now: true,
+                form,
+            } => {
                 let batches = miner.sector_commit_flush().await.context("flush")?;
+                if form.wrote(out, &batches)? {
+                    return Ok(());
+                }
                 let batches = batches.into_iter().map(|batch| Sent {
                     sectors: batch.sectors,
                     failed: batch.failed_sectors,
@@ -47,8 +59,14 @@ impl Batching {
                 });
                 return write_sent(batches.collect(), out);
             }
-            Self::Precommit { publish_now: true } => {
+            Self::Precommit {
+                publish_now: true,
+                form,
+            } => {
                 let batches = miner.sector_pre_commit_flush().await.context("flush")?;
+                if form.wrote(out, &batches)? {
+                    return Ok(());
+                }
                 let batches = batches.into_iter().map(|batch| Sent {
                     sectors: batch.sectors,
                     failed: BTreeMap::new(),
@@ -57,9 +75,12 @@ impl Batching {
                 });
                 return write_sent(batches.collect(), out);
             }
-            Self::Commit { .. } => miner.sector_commit_pending().await?,
-            Self::Precommit { .. } => miner.sector_pre_commit_pending().await?,
+            Self::Commit { form, .. } => (miner.sector_commit_pending().await?, form),
+            Self::Precommit { form, .. } => (miner.sector_pre_commit_pending().await?, form),
         };
+        if form.wrote(out, &waiting)? {
+            return Ok(());
+        }
         write_waiting(&waiting, out)
     }
 }

@@ -1,14 +1,19 @@
 //! `lotus-miner sectors list`.
 
-use std::{collections::BTreeSet, io::Write, time::Duration};
+use std::{collections::BTreeSet, io::Write, pin::pin, time::Duration};
 
-use lotus_rpc_api::types::sealing::{SectorLog, SectorStatus};
+use futures::StreamExt as _;
+use lotus_rpc_api::{
+    miner::StorageMiner,
+    types::sealing::{SectorLog, SectorStatus},
+};
 use lotus_types::{ChainEpoch, SectorNumber, TipsetKey};
+use serde_json::json;
 
 use crate::{
-    format::{Table, compact_size, epoch_time, go_duration},
+    format::{Colour, Form, Paint, Table, compact_size, epoch_time, go_duration, write_json},
     lotus::block_delay,
-    miner::{Context, states},
+    miner::{Context, sectors::statuses, states},
 };
 
 /// The entry of a sector's story that ends its sealing.
@@ -17,17 +22,23 @@ const PROVEN: &str = "event;sealing.SectorProving";
 const RESTARTED: &str = "event;sealing.SectorRestart";
 /// Bytes of a verified deal count that many times more.
 const VERIFIED_GAIN: u8 = 9;
+/// Sealing takes longer than usual, and far too long: 12 and 24 hours.
+const SLOW: [Duration; 2] = [
+    Duration::from_secs(12 * 3600),
+    Duration::from_secs(24 * 3600),
+];
+/// More entries of a story than usual, and far too many; each piece has one more.
+const MANY: [usize; 2] = [12, 20];
 
 /// List sectors
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("color", |flag| flag.short('c')))]
 pub(in crate::miner) struct List {
     /// show removed sectors
     #[arg(short = 'r', long)]
     show_removed: bool,
-    /// Taken for the sake of scripts: output never has colours
-    #[arg(short, long, hide = true, num_args = 0..=1, require_equals = true,
-        default_missing_value = "true")]
-    color: Option<bool>,
+    #[command(flatten)]
+    colour: Colour,
     /// don't show on-chain info for better performance
     #[arg(short, long)]
     fast: bool,
@@ -46,6 +57,8 @@ pub(in crate::miner) struct List {
     /// only show sectors which aren't in the 'Proving' state
     #[arg(short, long)]
     unproven: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 /// What the chain knows of the miner's sectors.
@@ -65,6 +78,10 @@ impl List {
         };
         numbers.sort_unstable();
         let chain = on_chain(context).await?;
+        if self.form.is_json() {
+            return self.json(miner, numbers, &chain, out).await;
+        }
+        let paint = self.colour.paint(context.paint);
         let mut table = Table::new(&[
             "ID",
             "State",
@@ -78,8 +95,9 @@ impl List {
             "VerifiedPower",
             "Pledge",
         ]);
-        for number in numbers {
-            let status = match miner.sectors_status(number, !self.fast).await {
+        let mut statuses = pin!(statuses(miner, numbers, !self.fast));
+        while let Some((number, status)) = statuses.next().await {
+            let status = match status {
                 Ok(status) => status,
                 Err(error) => {
                     table.row([number.to_string()]);
@@ -87,18 +105,52 @@ impl List {
                     continue;
                 }
             };
-            let hidden = !self.show_removed && self.states.is_empty();
-            if hidden && status.state == states::REMOVED {
+            if self.hides(&status) {
                 continue;
             }
-            table.row(self.row(number, &status, &chain));
+            table.row(self.row(number, &status, &chain, paint));
             let listed = chain.committed.contains(&number);
             if !self.fast && listed && status.early > 0 {
                 let early = epoch_time(chain.head, status.early, chain.delay);
-                table.note("RecoveryTimeout", &early);
+                table.note("RecoveryTimeout", &paint.yellow(early));
             }
         }
         Ok(table.write(out)?)
+    }
+
+    /// What the API says of each sector, and whether the chain has it; its story with `--events` only.
+    async fn json(
+        &self,
+        miner: &dyn StorageMiner,
+        numbers: Vec<SectorNumber>,
+        chain: &OnChain,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let mut listed = Vec::new();
+        let mut statuses = pin!(statuses(miner, numbers, !self.fast));
+        while let Some((number, status)) = statuses.next().await {
+            let status = match status {
+                Ok(status) if self.hides(&status) => continue,
+                Ok(status) => status,
+                Err(error) => {
+                    listed.push(json!({ "SectorID": number, "Error": error.to_string() }));
+                    continue;
+                }
+            };
+            let mut entry = serde_json::to_value(status)?;
+            entry["OnChain"] = json!(chain.committed.contains(&number));
+            entry["Active"] = json!(chain.active.contains(&number));
+            if let Some(fields) = entry.as_object_mut().filter(|_| !self.events) {
+                fields.remove("Log");
+            }
+            listed.push(entry);
+        }
+        Ok(write_json(out, &listed)?)
+    }
+
+    /// Is it a sector of which nothing is left, and nobody asked for those?
+    fn hides(&self, status: &SectorStatus) -> bool {
+        !self.show_removed && self.states.is_empty() && status.state == states::REMOVED
     }
 
     /// The states whose sectors are listed; `None`: all.
@@ -117,13 +169,25 @@ impl List {
         Ok((!self.states.is_empty()).then(|| self.states.clone()))
     }
 
-    fn row(&self, number: SectorNumber, status: &SectorStatus, chain: &OnChain) -> [String; 11] {
-        let yes_no = |yes| if yes { "YES" } else { "NO" }.to_owned();
+    fn row(
+        &self,
+        number: SectorNumber,
+        status: &SectorStatus,
+        chain: &OnChain,
+        paint: Paint,
+    ) -> [String; 11] {
+        let yes_no = |yes| {
+            if yes {
+                paint.green("YES")
+            } else {
+                paint.red("NO")
+            }
+        };
         let committed = chain.committed.contains(&number);
         let deals = status.deals.iter().filter(|deal| **deal != 0).count();
         let mut row = <[String; 11]>::default();
         row[0] = number.to_string();
-        row[1].clone_from(&status.state);
+        row[1] = states::painted(&status.state, paint);
         row[2] = yes_no(committed);
         row[3] = yes_no(chain.active.contains(&number));
         if !self.fast {
@@ -134,23 +198,24 @@ impl List {
             };
         }
         if self.seal_time {
-            row[5] = sealing_time(&status.log).map_or_else(String::new, go_duration);
+            let took = sealing_time(&status.log);
+            row[5] = took.map_or_else(String::new, |took| {
+                graded(took, SLOW, paint, go_duration(took))
+            });
         }
         if self.events {
-            row[6] = status
-                .log
-                .iter()
-                .filter(|e| is_event(e))
-                .count()
-                .to_string();
+            let events = status.log.iter().filter(|entry| is_event(entry)).count();
+            let pieces = status.deals.len();
+            let many = MANY.map(|many| many + pieces);
+            row[6] = graded(events, many, paint, events.to_string());
         }
         row[7] = match deals {
-            0 if status.to_upgrade => "CC(upgrade)".to_owned(),
-            0 => "CC".to_owned(),
-            deals => deals.to_string(),
+            0 if status.to_upgrade => paint.cyan("CC(upgrade)"),
+            0 => paint.blue("CC"),
+            deals => paint.green(deals),
         };
         if !self.fast && deals > 0 {
-            (row[8], row[9]) = weights(status);
+            (row[8], row[9]) = weights(status, paint);
         }
         if !self.fast && self.initial_pledge && committed {
             row[10] = status.initial_pledge.to_short();
@@ -190,6 +255,16 @@ fn is_event(entry: &SectorLog) -> bool {
     entry.kind.starts_with("event") && entry.kind != RESTARTED
 }
 
+/// Green below the first bound, yellow below the second, red from there on.
+fn graded<T: PartialOrd>(value: T, bounds: [T; 2], paint: Paint, text: String) -> String {
+    let [good, fair] = bounds;
+    match value {
+        value if value < good => paint.green(text),
+        value if value < fair => paint.yellow(text),
+        _ => paint.red(text),
+    }
+}
+
 /// From the first entry of the story to the proof's.
 fn sealing_time(log: &[SectorLog]) -> Option<Duration> {
     let start = log.first()?.timestamp;
@@ -198,7 +273,7 @@ fn sealing_time(log: &[SectorLog]) -> Option<Duration> {
 }
 
 /// Bytes of deals, and the power that verified ones add; in brackets when the chain does not yet say.
-fn weights(status: &SectorStatus) -> (String, String) {
+fn weights(status: &SectorStatus, paint: Paint) -> (String, String) {
     let length = status.expiration.saturating_sub(status.activation);
     if length > 0 && !states::is_upgrade(&status.state) {
         let bytes = (&status.deal_weight.0 + &status.verified_deal_weight.0) / length;
@@ -207,7 +282,7 @@ fn weights(status: &SectorStatus) -> (String, String) {
         let verified = if verified == "0" {
             String::new()
         } else {
-            compact_size(&verified)
+            paint.green(compact_size(&verified))
         };
         return (compact_size(&bytes), verified);
     }
@@ -222,11 +297,10 @@ fn weights(status: &SectorStatus) -> (String, String) {
             verified += size * u128::from(VERIFIED_GAIN);
         }
     }
-    let estimate = |bytes: u128| format!("[{}]", compact_size(&bytes));
     let verified = if verified > 0 {
-        estimate(verified)
+        format!("[{}]", paint.green(compact_size(&verified)))
     } else {
         String::new()
     };
-    (estimate(bytes), verified)
+    (format!("[{}]", compact_size(&bytes)), verified)
 }

@@ -5,15 +5,16 @@ use std::io::Write;
 use anyhow::anyhow;
 use lotus_rpc_api::miner::StorageMiner;
 use lotus_types::BitField;
+use serde_json::json;
 
-use crate::format::{MOST_NUMBERS, ranges};
+use crate::format::{Form, MOST_NUMBERS, ranges, write_json};
 
 #[derive(Debug, clap::Subcommand)]
 pub(in crate::miner) enum Numbers {
     /// view sector assigner state
-    Info,
+    Info(Form),
     /// list sector number reservations
-    Reservations,
+    Reservations(Form),
     /// create sector number reservations
     Reserve {
         /// skip duplicate reservation checks (note: can lead to damaging other reservations on free)
@@ -42,14 +43,24 @@ impl Numbers {
     ) -> anyhow::Result<()> {
         let told = |set: &BitField| ranges(set).map_err(|error| anyhow!("{error}"));
         match self {
-            Self::Info => {
+            Self::Info(form) => {
                 let numbers = miner.sector_num_assigner_meta().await?;
+                if form.wrote(out, &numbers)? {
+                    return Ok(());
+                }
                 writeln!(out, "Next free: {}", numbers.next)?;
                 writeln!(out, "Allocated: {}", told(&numbers.allocated)?)?;
                 writeln!(out, "Reserved: {}", told(&numbers.reserved)?)?;
             }
-            Self::Reservations => {
+            Self::Reservations(form) => {
                 let reserved = miner.sector_num_reservations().await?;
+                if form.is_json() {
+                    let listed = reserved.iter();
+                    let listed = listed
+                        .map(|(name, numbers)| json!({ "Name": name, "Numbers": numbers }))
+                        .collect::<Vec<_>>();
+                    return Ok(write_json(out, &listed)?);
+                }
                 writeln!(out, "reservations: {}", reserved.len())?;
                 for (name, numbers) in reserved {
                     let count = numbers.len();

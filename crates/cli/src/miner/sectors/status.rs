@@ -8,7 +8,7 @@ use lotus_rpc_api::types::sealing::SectorStatus;
 use lotus_types::{BitField, Cid, SectorNumber};
 
 use crate::{
-    format::{epoch_time, go_time, list},
+    format::{Form, epoch_time, go_time, list},
     lotus::block_delay,
     miner::Context,
 };
@@ -28,6 +28,8 @@ pub(in crate::miner) struct Status {
     /// print snark proof bytes as hex
     #[arg(long)]
     proof: bool,
+    #[command(flatten)]
+    form: Form,
     /// Which
     #[arg(value_name = "sectorNum")]
     sector: SectorNumber,
@@ -39,6 +41,9 @@ impl Status {
         let status = miner
             .sectors_status(self.sector, self.on_chain_info)
             .await?;
+        if self.form.wrote(out, &status)? {
+            return Ok(());
+        }
         self.write_sealing(&status, out)?;
         writeln!(out)?;
         writeln!(out, "Expiration Info")?;

@@ -7,7 +7,7 @@ use lotus_rpc_api::{miner::StorageMiner, types::market::MinerDeal};
 
 use crate::{
     common::deals::{channel_name, state_name},
-    format::{CLEAR_SCREEN, Table, compact_size, stamp, tail, write_json},
+    format::{CLEAR_SCREEN, Form, Table, compact_size, stamp, tail, write_json},
 };
 
 /// List all deals for this miner
@@ -22,6 +22,8 @@ pub(in crate::miner) struct List {
     /// watch deal updates in real-time, rather than a one time list
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -37,7 +39,7 @@ impl List {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let mut deals = miner.market_list_incomplete_deals().await?;
-        if self.format == Format::Json {
+        if self.format == Format::Json || self.form.is_json() {
             return Ok(write_json(out, &deals)?);
         }
         if !self.watch {

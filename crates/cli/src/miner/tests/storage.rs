@@ -6,7 +6,7 @@ const GENESIS: &str = "78832f82-55e3-4fe3-b8bb-6f9b6d04de74";
 const WORKER: &str = "9cebb8c4-cc09-4f84-974f-6061c9a9fa08";
 const OWN: &str = "fe1dab27-5a1d-4abd-a931-809a12e2c71c";
 
-fn with_paths() -> Fake {
+pub(super) fn with_paths() -> Fake {
     let mut miner = miner();
     for (id, weight, seal, store, port) in [
         (GENESIS, 0, false, false, 2345),

@@ -7,7 +7,7 @@ const OWNER: &str =
 const CONTROL: &str =
     "t3qxfnv7es6k3e6bo7bct6usrzwnsmf3x7tujmjz3kvw3xb3uzxbxkaxn5qwqnmeek6iqdufaaq53un56vwmja";
 
-fn rich() -> Fake {
+pub(super) fn rich() -> Fake {
     let actor = |balance: &str| {
         json!({
             "Code": { "/": "bafk2bzacean5ka3rftg3as4ycjsxs3t2xlzpy3mcpaj3k273fj24wighcd2ze" },

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use lotus_node::{RunningNode, config as node_config, offline::OfflineChain};
+use lotus_node::{ClientPlace, RunningNode, config as node_config, offline::OfflineChain};
 use lotus_ports::proofs::Verifier as ProofVerifier;
 use lotus_proofs::{FilecoinVerifier, MockVerifier};
 use lotus_rpc::{Server, Verifier};
@@ -37,7 +37,8 @@ pub(in crate::shed) struct Serve {
     /// `mock`, or the chain info of the drand chain
     #[arg(long, value_name = "mock|INFO.json")]
     beacon: Option<String>,
-    /// A key for the wallet, as `lotus wallet export` prints it; may be given often
+    /// A key for the wallet, as `lotus wallet export` prints it; may be given often, the default address'
+    /// key first
     #[arg(long = "wallet-key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// Where to listen: IP:PORT, a port, or a multiaddr; default: a free port of this machine
@@ -54,9 +55,12 @@ impl Serve {
             .map(|p| read_key(p))
             .collect::<Result<_, _>>()?;
         let listen = listen_address(self.listen.as_deref())?;
+        // What `lotus client import` is given while the node runs.
+        let scratch = tempfile::tempdir().context("making a folder for imports")?;
         process::block_on(Box::pin(async {
             let supervisor = Supervisor::new(WIND_DOWN);
-            let (node, address) = start(open, keys, listen, &supervisor.tasks()).await?;
+            let folder = scratch.path().to_owned();
+            let (node, address) = start(open, keys, folder, listen, &supervisor.tasks()).await?;
             writeln!(out, "http://{address}/rpc/v1")?;
             out.flush()?;
             let outcome = supervisor.run().await?;
@@ -69,10 +73,11 @@ impl Serve {
     }
 }
 
-/// Starts the node and its API; gives the address that it listens on.
+/// Starts the node and its API; gives the address that it listens on. Imports and deals lie in `folder`.
 pub(super) async fn start(
     open: OpenChain,
     keys: Vec<KeyInfo>,
+    folder: PathBuf,
     listen: SocketAddr,
     tasks: &Tasks,
 ) -> anyhow::Result<(RunningNode, SocketAddr)> {
@@ -91,6 +96,11 @@ pub(super) async fn start(
         verifier,
         beacons: open.beacons.clone(),
         keys,
+        client: Some(ClientPlace {
+            folder,
+            listen: Some((Ipv4Addr::LOCALHOST, 0).into()),
+            announce: None,
+        }),
     };
     let bar = progress(tipsets.len());
     let shown = bar.clone();

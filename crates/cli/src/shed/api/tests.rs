@@ -107,9 +107,11 @@ mod a_served_export {
         let open = args.chain.load(None).unwrap();
         let supervisor = Supervisor::new(Duration::from_secs(5));
         let free = (Ipv4Addr::LOCALHOST, 0).into();
-        let (_node, address) = serve::start(open, keys(chain), free, &supervisor.tasks())
-            .await
-            .unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().to_owned();
+        let tasks = supervisor.tasks();
+        let started = serve::start(open, keys(chain), folder, free, &tasks);
+        let (_node, address) = Box::pin(started).await.unwrap();
         for (file, v0) in [("rpc-v1.jsonl.zst", false), ("rpc-v0.jsonl", true)] {
             let compare = Compare::new(fixture(chain).join(file), format!("http://{address}"), v0);
             let compared = compare.compare().await.unwrap();

@@ -119,3 +119,84 @@ async fn grants_what_a_notary_has_left_only() {
     let ended = run(&node, &grant("1")).await;
     assert_eq!(ended.stderr, "sender address must be a notary");
 }
+
+mod putting_datacap_aside {
+    use lotus_actors::{datacap, verifreg::AllocationRequests};
+
+    use super::*;
+
+    const PIECE: &str = "baga6ea4seaqlhznlutptgfwhffupyer6txswamerq5fc2jlwf2lys2mm5jtiaeq=2KiB";
+
+    /// A node that takes any message, and where it was executed.
+    fn taking() -> Recorded {
+        let receipt = json!({ "ExitCode": 0, "Return": null, "GasUsed": 1 });
+        let any = "bafy2bzacecnamqgqmifpluoeldx7zzglxcljo6oja4vrmtj7432rphldpdmm2";
+        let landed = json!({
+            "Message": { "/": any }, "Height": 20, "TipSet": [], "ReturnDec": null, "Receipt": receipt,
+        });
+        let list = commands(&["msig", "propose"]);
+        let signed = sent(printed_cid(list.first().expect("recorded")));
+        Recorded::mock_chain()
+            .answer("MpoolPushMessage", json!(signed))
+            .answer("StateWaitMsg", landed)
+    }
+
+    #[tokio::test]
+    async fn sends_it_to_the_registry_with_what_is_wished() {
+        let node = taking();
+        let args = [
+            "filplus",
+            "allocate",
+            "--from",
+            CLIENT,
+            "--expiration=100",
+            "t01000",
+            PIECE,
+        ];
+        let ended = run(&node, &args).await;
+        assert_eq!(ended.exit, 0, "{}", ended.stderr);
+        let pushed = &node.asked("MpoolPushMessage")[0][0];
+        assert_eq!(
+            (&pushed["To"], &pushed["From"]),
+            (&json!("t07"), &json!(CLIENT))
+        );
+        let params: Bytes = serde_json::from_value(pushed["Params"].clone()).expect("bytes");
+        let transfer: datacap::TransferParams = wire::from_cbor(&params).expect("a transfer");
+        assert_eq!(transfer.to, Address::new_id(6));
+        assert_eq!(transfer.amount, TokenAmount::from_fil(2048));
+        let wished: AllocationRequests = wire::from_cbor(&transfer.operator_data).expect("wishes");
+        let [wish] = &wished.allocations[..] else {
+            panic!("{wished:?}")
+        };
+        assert_eq!((wish.provider, wish.size.0), (Address::new_id(1000), 2048));
+        assert_eq!(wish.expiration, 700 + 100);
+    }
+
+    #[tokio::test]
+    async fn needs_a_provider_enough_of_it_and_a_piece() {
+        let too_large = PIECE.replace("2KiB", "1PiB");
+        let odd = PIECE.replace("2KiB", "2000");
+        let poor = || taking().answer("StateVerifiedClientStatus", json!(null));
+        for (node, args, text) in [
+            (
+                poor(),
+                [SENDER, "t01000", PIECE],
+                "is not a verified client",
+            ),
+            (taking(), [CLIENT, "t0100", PIECE], "t0100 is no provider"),
+            (
+                taking(),
+                [CLIENT, "t01000", &too_large],
+                "bytes of datacap, and",
+            ),
+            (taking(), [CLIENT, "t01000", &odd], "no padded piece size"),
+        ] {
+            let [from, provider, piece] = args;
+            let all = ["filplus", "allocate", "--from", from, provider, piece];
+            let ended = run(&node, &all).await;
+            assert_eq!(ended.exit, 1, "{args:?}");
+            assert!(ended.stderr.contains(text), "{args:?}: {}", ended.stderr);
+            assert!(node.asked("MpoolPushMessage").is_empty());
+        }
+    }
+}
