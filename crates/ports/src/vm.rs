@@ -163,11 +163,6 @@ pub enum TraceEvent {
         /// What it returned.
         data: Bytes,
     },
-    /// The call could not be made.
-    Refused {
-        /// Why.
-        reason: String,
-    },
     /// An actor's debug line.
     Log(String),
 }

@@ -136,7 +136,7 @@ fn trace(events: &[TraceEvent], gas_limit: Gas) -> ExecutionTrace {
                     None => return done,
                 }
             }
-            TraceEvent::Refused { .. } | TraceEvent::Log(_) => {}
+            TraceEvent::Log(_) => {}
         }
     }
     empty()

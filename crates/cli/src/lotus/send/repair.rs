@@ -24,7 +24,15 @@ use crate::dialogue::{Person, aborted};
 const SAFE_TIMES: i64 = 10;
 
 /// What can be typed.
-const WORDS: &str = "Type one of\n    \x20 nonce N          another nonce; `nonce auto`: the node's choice\n    \x20 limit N          another gas limit\n    \x20 feecap PRICE     another fee cap: attoFIL per gas, 1 nanofil, or x2 for twice as much\n    \x20 premium PRICE    another premium\n    \x20 maxfee FIL       the fee cap at which gas costs this at most\n    \x20 send             send it although a check fails\n    \x20 abort            send nothing\n";
+const WORDS: &str = "Type one of
+      nonce N          another nonce; `nonce auto`: the node's choice
+      limit N          another gas limit
+      feecap PRICE     another fee cap: attoFIL per gas, 1 nanofil, or x2 for twice as much
+      premium PRICE    another premium
+      maxfee FIL       the fee cap at which gas costs this at most
+      send             send it although a check fails
+      abort            send nothing
+";
 
 /// Asks until all checks pass or the message is to be sent nevertheless.
 ///
