@@ -183,7 +183,11 @@ mod putting_datacap_aside {
                 [SENDER, "t01000", PIECE],
                 "is not a verified client",
             ),
-            (taking(), [CLIENT, "t0100", PIECE], "t0100 is no provider"),
+            (
+                taking().fail("StateMinerInfo", "actor code is not miner: account"),
+                [CLIENT, "t01000", PIECE],
+                "t01000 is no provider",
+            ),
             (
                 taking(),
                 [CLIENT, "t01000", &too_large],
