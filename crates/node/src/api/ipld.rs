@@ -7,8 +7,9 @@
 //! # Lotus parity
 //! Paths of links, list indices and map keys, as go-ipld-cbor resolves them, and Lotus' own steps:
 //! `@Ha:ADDRESS`, `@Hi:INT`, `@Hu:UINT`, `@H:KEY` look into a HAMT, `@A:INDEX` into an AMT, `@state`
-//! takes the state of an actor apart, into what Go makes of its JSON: no links. What such a step finds inside an object is an object of its own,
-//! with the CID that Lotus gives it; unlike there it is not stored. A block of raw bytes prints as text.
+//! takes the state of an actor apart, into what Go makes of its JSON: no links. What such a step finds
+//! inside an object is an object of its own, with the CID that Lotus gives it; unlike there it is not
+//! stored. A block of raw bytes prints as text.
 
 mod node;
 

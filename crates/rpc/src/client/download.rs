@@ -74,7 +74,7 @@ pub async fn download(
     let response = request.send().await.map_err(|e| lost(error_text(&e)))?;
     let status = response.status();
     if !status.is_success() {
-        let text = response.text().await.unwrap_or_default();
+        let text = beginning(response).await;
         return Err(DownloadError::Refused {
             peer,
             status: status.as_u16(),
@@ -94,6 +94,19 @@ pub async fn download(
             None => return Ok(taken),
         }
     }
+}
+
+/// As much of a refusal as is shown, however long it is and wherever it breaks off.
+async fn beginning(response: reqwest::Response) -> String {
+    let mut bytes = Vec::new();
+    let mut pieces = response.bytes_stream();
+    while bytes.len() < SHOWN {
+        match tokio::time::timeout(STALL, pieces.next()).await {
+            Ok(Some(Ok(piece))) => bytes.extend_from_slice(&piece),
+            _ => break,
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -133,6 +146,31 @@ mod a_download {
         let text = String::from_utf8(text).expect("text");
         assert_eq!(text, "car=true&export=%7B%22a%22%3A1%7D Bearer abc");
         assert_eq!(bytes, text.len() as u64);
+    }
+
+    #[tokio::test]
+    async fn whose_refusal_never_ends_is_told_by_its_beginning() {
+        let endless = || async {
+            let pieces = futures::stream::repeat_with(|| Ok::<_, io::Error>("no ".repeat(100)));
+            (
+                axum::http::StatusCode::FORBIDDEN,
+                axum::body::Body::from_stream(pieces),
+            )
+        };
+        let router = Router::new().route("/rest/v0/export", get(endless));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let info = ApiInfo::new(&format!("http://{address}"), None).expect("an address");
+        let error = download(&info, "rest/v0/export", &[], |_| Ok(()))
+            .await
+            .expect_err("refused");
+        let DownloadError::Refused { status, text, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((status, text.chars().count()), (403, SHOWN));
     }
 
     #[tokio::test]
