@@ -27,9 +27,8 @@ const VERIFIER: &str = "t16yneef5nljn5qpfvbhg3lltl5dzyzjbyj52yygi";
 
 /// The recorded commands that begin so.
 fn commands(begin: &[&str]) -> Vec<Command> {
-    let all = recorded::lines("cli-accounts.jsonl").into_iter();
-    let all = all.map(|line| serde_json::from_str::<Command>(&line).expect("a command"));
-    let found: Vec<_> = all
+    let found: Vec<_> = recorded::commands()
+        .into_iter()
         .filter(|command| command.args.iter().zip(begin).all(|(a, b)| a == b))
         .filter(|command| command.args.len() >= begin.len())
         .collect();

@@ -11,6 +11,8 @@ use lotus_types::{BlockHeader, Cid, Tipset, TipsetKey, wire};
 use parking_lot::Mutex;
 use serde_json::{Value, json, value::to_raw_value};
 
+use super::Command;
+
 type Answer = Result<Value, ErrorObject>;
 
 fn fixture(name: &str) -> PathBuf {
@@ -25,6 +27,12 @@ fn fixture(name: &str) -> PathBuf {
 pub(super) fn lines(name: &str) -> Vec<String> {
     let text = std::fs::read_to_string(fixture(name)).expect("fixture");
     text.lines().map(str::to_owned).collect()
+}
+
+/// What was typed at the recorded node, in the order of time.
+pub(super) fn commands() -> Vec<Command> {
+    let text = std::fs::read_to_string(fixture("cli.json")).expect("fixture");
+    serde_json::from_str(&text).expect("commands")
 }
 
 /// The tipsets of the chain's export, each of one block, lowest first.
@@ -127,13 +135,10 @@ impl Recorded {
 /// What the recording of calls does not hold. Keys, peers and traffic are those that the recorded
 /// commands show.
 fn scripted() -> HashMap<String, Value> {
+    let commands = commands();
     let stdout = |args: &[&str]| -> String {
-        let line = lines("cli.jsonl").into_iter().find_map(|line| {
-            let mut command: Value = serde_json::from_str(&line).expect("a command");
-            (command["args"] == json!(args)).then(|| command["stdout"].take())
-        });
-        line.and_then(|text| text.as_str().map(str::to_owned))
-            .expect("recorded")
+        let command = commands.iter().find(|command| command.args == args);
+        command.expect("recorded").stdout.clone()
     };
     let own: Vec<String> = stdout(&["wallet", "list", "-a"])
         .lines()

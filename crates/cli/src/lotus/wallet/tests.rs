@@ -15,8 +15,8 @@ async fn run(node: &Fake, args: &[&str]) -> Ended {
 mod market {
     use super::*;
 
-    const ONE: &str = "mock-chain/wallet-market-cli.json";
-    const TWO: &str = "mock-chain-two/wallet-market-cli.json";
+    const ONE: &str = "mock-chain/cli.json";
+    const TWO: &str = "mock-chain-two/cli.json";
     const WALLET_ONE: &str =
         "t3r4if4bd2awtvlb67mxjspu65kbfnxh7ck4gph5zsdraokpdmzkrnb5bntm6mbu3r75yolc7yrql3r2vxll7a";
     const WALLET_TWO: &str =
