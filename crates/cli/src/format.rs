@@ -178,6 +178,15 @@ pub(crate) fn tail(text: &str, length: usize) -> String {
     format!("...{end}")
 }
 
+/// A text of somebody else's for a terminal: each control character is replaced.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| match c.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    };
+    text.chars().map(shown).collect()
+}
+
 /// A number with a binary prefix: `80 Ki`.
 pub(crate) fn binary(number: &impl ToString) -> String {
     const NAMES: [&str; 8] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi"];
@@ -243,6 +252,11 @@ mod tests {
         assert_eq!(decimal_size(960.0), "960 B");
         assert_eq!(decimal_size(72_311.0), "72 kB");
         assert_eq!(decimal_size(1_500_000.0), "1.5 MB");
+    }
+
+    #[test]
+    fn a_terminal_does_not_obey_foreign_texts() {
+        assert_eq!(printable("a\u{1b}[2J\rb ü"), "a\u{fffd}[2J\u{fffd}b ü");
     }
 
     #[test]

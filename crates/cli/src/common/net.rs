@@ -20,7 +20,7 @@ use lotus_types::{Address, TipsetKey};
 use serde::Serialize;
 
 use super::duration;
-use crate::format::{Form, Paint, Table, decimal_size, list};
+use crate::format::{Form, Paint, Table, decimal_size, list, printable};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Net {
@@ -239,7 +239,7 @@ async fn peers<N: NetApi + ?Sized>(
         write!(out, "{}, {}", peer.id, list(&peer.addrs))?;
         // One that has not told its agent yet, or has just gone, is listed without.
         if agent && let Ok(agent) = node.net_agent_version(peer.id).await {
-            write!(out, ", {agent}")?;
+            write!(out, ", {}", printable(&agent))?;
         }
         writeln!(out)?;
     }

@@ -174,9 +174,17 @@ impl Sender<'_> {
             .disputable_proof_count;
         for post in 0..proofs.min(MOST_PROOFS) {
             let message = self.dispute(miner, index, post)?;
-            // What cannot be tried is no dispute.
-            if !self.would_succeed(message.clone()).await.unwrap_or(false) {
-                continue;
+            match self.would_succeed(message.clone()).await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                // What cannot be tried is no dispute, and somebody should know.
+                Err(error) => {
+                    tell(
+                        miner,
+                        &error.context(format!("trying proof {post} of deadline {index}")),
+                    );
+                    continue;
+                }
             }
             match self.send(message).await {
                 Ok(cid) => writeln!(

@@ -19,7 +19,10 @@ use lotus_types::Cid;
 use serde::Serialize;
 
 use super::source::Source;
-use crate::{format::Form, lotus::Context};
+use crate::{
+    format::{Form, printable},
+    lotus::Context,
+};
 
 /// Where a daemon gives out the data of deals.
 const EXPORT: &str = "rest/v0/export";
@@ -93,7 +96,8 @@ impl Ls {
             return Ok(());
         }
         for Entry { cid, name, size } in &entries {
-            writeln!(out, "{} {name}\t{size}", cid.cid)?;
+            // Whoever made the directory chose its names: a terminal must not obey them.
+            writeln!(out, "{} {}\t{size}", cid.cid, printable(name))?;
         }
         Ok(())
     }
