@@ -120,29 +120,15 @@ fn worker_key_at_lookback(
 
 #[cfg(test)]
 mod tests {
-    use lotus_types::{BigInt, Cid, TipsetKey, TokenAmount};
+    use lotus_types::TipsetKey;
 
     use super::*;
 
     fn header(height: ChainEpoch, parents: &[&BlockHeader], timestamp: u64) -> BlockHeader {
-        let none = Cid::of_block(b"");
+        let parents: TipsetKey = parents.iter().map(|h| h.cid()).collect();
         BlockHeader {
-            miner: Address::new_id(1000),
-            ticket: None,
-            election_proof: None,
-            beacon_entries: Vec::new(),
-            winning_post_proof: Vec::new(),
-            parents: parents.iter().map(|h| h.cid()).collect::<TipsetKey>(),
-            parent_weight: BigInt::default(),
-            height,
-            parent_state_root: none,
-            parent_message_receipts: none,
-            messages: none,
-            bls_aggregate: None,
             timestamp,
-            block_signature: None,
-            fork_signaling: 0,
-            parent_base_fee: TokenAmount::zero(),
+            ..BlockHeader::bare(Address::new_id(1000), height, parents)
         }
     }
 

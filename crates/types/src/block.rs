@@ -1,8 +1,8 @@
 //! Block headers and their parts.
 
 use crate::{
-    Address, Bytes, ChainEpoch, Cid, PoStProof, Signature, SignedMessage, TokenAmount, bigint,
-    tipset::TipsetKey, wire, wire_tuple,
+    Address, BigInt, Bytes, ChainEpoch, Cid, PoStProof, Signature, SignedMessage, TokenAmount,
+    bigint, tipset::TipsetKey, wire, wire_tuple,
 };
 
 /// A VRF proof that orders blocks and feeds chain randomness.
@@ -97,6 +97,31 @@ wire_tuple!(BlockHeader {
 });
 
 impl BlockHeader {
+    /// A header that says who made the block, when and on what, and else is empty: to be filled by whoever
+    /// makes blocks, or takes them for an example. As it is no node accepts it.
+    pub fn bare(miner: Address, height: ChainEpoch, parents: TipsetKey) -> Self {
+        // The binary form of an empty list.
+        let nothing = Cid::of_block(&[0x80]);
+        Self {
+            miner,
+            ticket: None,
+            election_proof: None,
+            beacon_entries: Vec::new(),
+            winning_post_proof: Vec::new(),
+            parents,
+            parent_weight: BigInt::default(),
+            height,
+            parent_state_root: nothing,
+            parent_message_receipts: nothing,
+            messages: nothing,
+            bls_aggregate: None,
+            timestamp: 0,
+            block_signature: None,
+            fork_signaling: 0,
+            parent_base_fee: TokenAmount::zero(),
+        }
+    }
+
     /// The block's CID.
     pub fn cid(&self) -> Cid {
         Cid::of(self)

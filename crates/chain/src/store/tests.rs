@@ -1,30 +1,16 @@
 use lotus_blockstore::MemoryMetadata;
-use lotus_types::{Address, Bytes, Ticket, TokenAmount};
+use lotus_types::{Address, Bytes, Ticket};
 
 use super::*;
 use crate::{HeadChange, weight::BlockCountWeigher};
 
 fn header(parents: &TipsetKey, height: i64, miner: u64, ticket: u8) -> BlockHeader {
-    let nothing = Cid::of_block(&[0x80]);
     BlockHeader {
-        miner: Address::new_id(miner),
         ticket: Some(Ticket {
             vrf_proof: Bytes::from(vec![ticket; 96]),
         }),
-        election_proof: None,
-        beacon_entries: Vec::new(),
-        winning_post_proof: Vec::new(),
-        parents: parents.clone(),
         parent_weight: BigInt::from(height),
-        height,
-        parent_state_root: nothing,
-        parent_message_receipts: nothing,
-        messages: nothing,
-        bls_aggregate: None,
-        timestamp: 0,
-        block_signature: None,
-        fork_signaling: 0,
-        parent_base_fee: TokenAmount::zero(),
+        ..BlockHeader::bare(Address::new_id(miner), height, parents.clone())
     }
 }
 

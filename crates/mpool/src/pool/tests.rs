@@ -68,26 +68,14 @@ impl PoolChain for FakeChain {
 const BASE_FEE: i64 = 1_000_000;
 
 fn block(parents: TipsetKey, height: i64, messages: Cid, tag: u8) -> Tipset {
-    let nothing = Cid::of_block(&[0x80]);
     let header = BlockHeader {
-        miner: Address::new_id(1000),
         ticket: Some(Ticket {
             vrf_proof: Bytes::from(vec![tag; 96]),
         }),
-        election_proof: None,
-        beacon_entries: Vec::new(),
-        winning_post_proof: Vec::new(),
-        parents,
         parent_weight: BigInt::from(height),
-        height,
-        parent_state_root: nothing,
-        parent_message_receipts: nothing,
         messages,
-        bls_aggregate: None,
-        timestamp: 0,
-        block_signature: None,
-        fork_signaling: 0,
         parent_base_fee: TokenAmount::from_atto(BASE_FEE),
+        ..BlockHeader::bare(Address::new_id(1000), height, parents)
     };
     Tipset::new(vec![header]).unwrap()
 }

@@ -306,9 +306,7 @@ impl Node {
 }
 
 pub(crate) fn block(parents: TipsetKey, height: i64, miner: u64, ticket: u8) -> BlockHeader {
-    let nothing = Cid::of_block(&[0x80]);
     BlockHeader {
-        miner: Address::new_id(miner),
         ticket: Some(Ticket {
             vrf_proof: Bytes::from(vec![ticket; 96]),
         }),
@@ -316,19 +314,12 @@ pub(crate) fn block(parents: TipsetKey, height: i64, miner: u64, ticket: u8) -> 
             win_count: 1,
             vrf_proof: Bytes::new(),
         }),
-        beacon_entries: Vec::new(),
-        winning_post_proof: Vec::new(),
-        parents,
         parent_weight: BigInt::from(height),
-        height,
-        parent_state_root: nothing,
-        parent_message_receipts: nothing,
         messages: lists_root(&[], &[]).unwrap(),
         bls_aggregate: Some(Signature::new_bls(vec![0; 96])),
         timestamp: height.unsigned_abs() * BLOCK_DELAY,
         block_signature: Some(Signature::new_bls(vec![0; 96])),
-        fork_signaling: 0,
-        parent_base_fee: TokenAmount::zero(),
+        ..BlockHeader::bare(Address::new_id(miner), height, parents)
     }
 }
 

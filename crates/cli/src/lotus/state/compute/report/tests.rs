@@ -4,35 +4,19 @@ use lotus_rpc_api::types::{
     go::Nanos,
     trace::{GasTrace, MessageTrace, MsgGasCost, ReturnTrace},
 };
-use lotus_types::{
-    BigInt, BlockHeader, Bytes, ExitCode, Message, Receipt, Ticket, TipsetKey, TokenAmount,
-};
+use lotus_types::{BlockHeader, Bytes, ExitCode, Message, Receipt, Ticket, TipsetKey, TokenAmount};
 
 use super::*;
 
 const MARKUP: &str = "<script>alert(\"a\")</script>";
 
 fn tipset() -> Tipset {
-    let none = Cid::of_block(b"");
     let header = BlockHeader {
-        miner: Address::new_id(1000),
         ticket: Some(Ticket {
             vrf_proof: Bytes::from(vec![1]),
         }),
-        election_proof: None,
-        beacon_entries: Vec::new(),
-        winning_post_proof: Vec::new(),
-        parents: TipsetKey::default(),
-        parent_weight: BigInt::default(),
-        height: 355,
-        parent_state_root: none,
-        parent_message_receipts: none,
-        messages: none,
-        bls_aggregate: None,
         timestamp: 1_785_357_021,
-        block_signature: None,
-        fork_signaling: 0,
-        parent_base_fee: TokenAmount::zero(),
+        ..BlockHeader::bare(Address::new_id(1000), 355, TipsetKey::default())
     };
     Tipset::new(vec![header]).expect("tipset")
 }
